@@ -1,0 +1,1 @@
+"""What data exists and how one run makes it."""

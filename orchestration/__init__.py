@@ -1,0 +1,1 @@
+"""When things run, with which settings, and what exists."""

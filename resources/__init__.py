@@ -1,0 +1,1 @@
+"""The only door: how we speak to Redis, Postgres, Drive, the web and the machine."""

@@ -1,0 +1,1 @@
+"""Where servers' values come from: this machine, Prometheus endpoints, Google Cloud Monitoring."""
