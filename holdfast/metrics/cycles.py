@@ -73,8 +73,8 @@ class Collected:
 class Source(Protocol):
     """Where servers' values come from. Implemented in ``resources.sources``; suite in ``tests/contracts``.
 
-    A source keeps what it needs between passes (counters). The first pass of a source may lack every
-    metric that is a rate; ``prime`` makes that pass without keeping its readings.
+    A source keeps what it needs between passes (counters), so its first pass may lack every metric that
+    is a rate; a collector makes one pass whose readings it drops before its first cycle.
     """
 
     @property

@@ -1,0 +1,174 @@
+"""Postgres: connections, transactions and named queries."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final, LiteralString, TypeVar, cast
+
+import dagster as dg
+import psycopg
+from psycopg import sql as psycopg_sql
+from psycopg.rows import class_row, scalar_row, tuple_row
+from pydantic import Field
+
+from holdfast.errors import PermanentError, TransientError
+from holdfast.retries import Backoff
+from resources.queries import query
+
+T = TypeVar("T")
+Parameters = Mapping[str, Any]
+
+# A full disk, a shutdown and a refused connection pass; a missing right or a wrong statement does not.
+# Source: PostgreSQL manual, appendix A, "Error Codes": classes 08, 40, 53, 55, 57, 58.
+_PASSING_CLASSES: Final = frozenset({"08", "40", "53", "55", "57", "58"})
+_READ_ONLY: Final = "25006"
+
+
+class Transaction:
+    """One open transaction: named queries by ``story/name``."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+
+    def fetch(self, path: str, into: type[T], **parameters: Any) -> list[T]:
+        """All rows of a query, each as an ``into`` (its fields are the columns)."""
+        with self._connection.cursor(row_factory=class_row(into)) as cursor:
+            return cursor.execute(query(path), parameters).fetchall()
+
+    def rows(self, path: str, **parameters: Any) -> list[tuple[Any, ...]]:
+        """All rows of a query as tuples."""
+        with self._connection.cursor(row_factory=tuple_row) as cursor:
+            return cursor.execute(query(path), parameters).fetchall()
+
+    def value(self, path: str, **parameters: Any) -> Any:
+        """The first column of the first row, or None where there is no row."""
+        with self._connection.cursor(row_factory=scalar_row) as cursor:
+            return cursor.execute(query(path), parameters).fetchone()
+
+    def execute(self, path: str, **parameters: Any) -> int:
+        """Run a statement; the number of rows it touched."""
+        return self._connection.execute(query(path), parameters).rowcount
+
+    def execute_many(self, path: str, rows: Iterable[Parameters]) -> int:
+        """Run a statement once per row of parameters; the number of rows touched in all."""
+        with self._connection.cursor() as cursor:
+            cursor.executemany(query(path), list(rows))
+            return cursor.rowcount
+
+    def copy_in(self, path: str, types: list[str], rows: Iterable[tuple[Any, ...]]) -> int:
+        """Send rows through a binary ``copy … from stdin``; the number of rows sent."""
+        with self._connection.cursor() as cursor:
+            with cursor.copy(query(path)) as copy:
+                copy.set_types(types)
+                for row in rows:
+                    copy.write_row(row)
+            return cursor.rowcount
+
+    def script(self, statements: str) -> None:
+        """Run the statements of a migration as they stand."""
+        self._connection.execute(cast("LiteralString", statements), prepare=False)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo what the block did, and only that, if it raises."""
+        with self._connection.transaction():
+            yield
+
+
+class Postgres:
+    """One logical database. A connection is opened per transaction and always closed.
+
+    Works through a transaction-mode pooler: nothing is prepared and every setting is local to its transaction.
+    """
+
+    def __init__(self, dsn: str, *, connect_timeout_s: int = 5, statement_timeout_s: int = 300) -> None:
+        # Dagster's storage is named in SQLAlchemy's form; libpq knows no "+driver".
+        self._dsn = dsn.replace("postgresql+psycopg2://", "postgresql://", 1)
+        self._connect_timeout_s = connect_timeout_s
+        self._statement_timeout_s = statement_timeout_s
+
+    @contextmanager
+    def transaction(self, *, backoff: Backoff | None = None) -> Iterator[Transaction]:
+        """Open a transaction: committed at the end of the block, rolled back if it raises.
+
+        Args:
+            backoff: how often to try to connect; what runs inside the block is never repeated.
+
+        Raises:
+            TransientError: Postgres is away, shutting down, out of space or busy.
+            PermanentError: Postgres refused the login or the statement.
+        """
+        with self._classified(), self._connect(backoff or Backoff()) as connection, connection.transaction():
+            connection.execute(query("session/begin"), {"timeout_ms": self._statement_timeout_s * 1000})
+            yield Transaction(connection)
+
+    @contextmanager
+    def autocommit(self) -> Iterator[psycopg.Connection[Any]]:
+        """A bare connection, for what cannot run in a transaction. Errors as of ``transaction``."""
+        with self._classified(), self._connect(Backoff()) as connection:
+            connection.autocommit = True
+            yield connection
+
+    @contextmanager
+    def _connect(self, backoff: Backoff) -> Iterator[psycopg.Connection[Any]]:
+        delays_s = backoff.delays_s()
+        while True:
+            try:
+                connection = psycopg.connect(
+                    self._dsn,
+                    connect_timeout=self._connect_timeout_s,
+                    application_name="holdfast",
+                    prepare_threshold=None,
+                )
+                break
+            except psycopg.OperationalError as error:
+                wait_s = None if _is_refusal(error) else next(delays_s, None)
+                if wait_s is None:
+                    raise
+                time.sleep(wait_s)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    @contextmanager
+    def _classified(self) -> Iterator[None]:
+        try:
+            yield
+        except psycopg.Error as error:
+            raise _ours(error) from error
+
+
+def _is_refusal(error: psycopg.OperationalError) -> bool:
+    text = str(error)
+    return "authentication failed" in text or "does not exist" in text or "no password supplied" in text
+
+
+def _ours(error: psycopg.Error) -> Exception:
+    said = (str(error).strip() or type(error).__name__).replace("\n", " ")
+    if error.sqlstate == _READ_ONLY:
+        return PermanentError(
+            f"Postgres is read-only and nothing was written: {said}. A free tier turns a database read-only when "
+            "it is over its size; a standby always is. Make room or point DATABASE_URL at the primary."
+        )
+    if isinstance(error, psycopg.OperationalError) and error.sqlstate is None and _is_refusal(error):
+        return PermanentError(f"Postgres refused the login: {said}. Check user, password and database of the URL.")
+    if (error.sqlstate or "08")[:2] in _PASSING_CLASSES and not isinstance(error, psycopg.ProgrammingError):
+        return TransientError(f"Postgres is away or gave up; the transaction is rolled back: {said}")
+    return PermanentError(f"Postgres refused the statement; the transaction is rolled back: {said}")
+
+
+def identifier(name: str) -> psycopg_sql.Identifier:
+    """A quoted name, for the few statements whose table is not fixed."""
+    return psycopg_sql.Identifier(name)
+
+
+class PostgresResource(dg.ConfigurableResource[Any]):
+    """One Postgres database, by URL."""
+
+    dsn: str = Field(description="libpq connection URL", json_schema_extra={"dagster__is_secret": True})
+    statement_timeout_s: int = Field(default=300, description="longest time for one statement")
+
+    def client(self) -> Postgres:
+        """The client. Opens nothing yet."""
+        return Postgres(self.dsn, statement_timeout_s=self.statement_timeout_s)
