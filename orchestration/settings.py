@@ -57,9 +57,7 @@ class Settings(BaseModel):
     database_budget_mb: Annotated[
         int, Field(alias="HOLDFAST_DATABASE_BUDGET_MB", ge=10, description="size budget of the primary database")
     ] = 500
-    raw_days: Annotated[
-        int, Field(alias="HOLDFAST_RAW_DAYS", ge=2, description="days of raw samples kept")
-    ] = 400
+    raw_days: Annotated[int, Field(alias="HOLDFAST_RAW_DAYS", ge=2, description="days of raw samples kept")] = 400
     hourly_days: Annotated[
         int, Field(alias="HOLDFAST_HOURLY_DAYS", ge=2, description="days of hourly rollups kept")
     ] = 1200

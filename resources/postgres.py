@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, LiteralString, TypeVar, cast
+from typing import Any, Final, LiteralString, TypeVar
 
 import dagster as dg
 import psycopg
@@ -64,9 +64,9 @@ class Transaction:
                     copy.write_row(row)
             return cursor.rowcount
 
-    def script(self, statements: str) -> None:
+    def script(self, statements: LiteralString) -> None:
         """Run the statements of a migration as they stand."""
-        self._connection.execute(cast("LiteralString", statements), prepare=False)
+        self._connection.execute(statements, prepare=False)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
