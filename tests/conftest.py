@@ -1,0 +1,112 @@
+"""One embedded stack for the whole session; a fresh database and an empty Redis for every test that asks."""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+import redis
+from psycopg import sql
+
+from orchestration import local
+from orchestration.settings import load
+from orchestration.supervisor import Supervisor
+from resources.migrations import migrate
+from resources.postgres import Postgres
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The embedded servers of this test session."""
+
+    home: Path
+    environment: Mapping[str, str]
+
+    @property
+    def database_url(self) -> str:
+        return self.environment["DATABASE_URL"]
+
+    @property
+    def secondary_url(self) -> str:
+        return self.environment["SUPABASE_DB_URL"]
+
+    @property
+    def redis_url(self) -> str:
+        return self.environment["REDIS_URL"]
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Two PostgreSQL servers and Redis, as ``make run`` starts them."""
+    home = tmp_path_factory.mktemp("home")
+    settings = load({"HOLDFAST_HOME": str(home)})
+    with Supervisor(home, say=print) as supervisor:
+        yield Stack(home, local.start(settings, supervisor))
+
+
+@pytest.fixture(scope="session")
+def _template(stack: Stack) -> str:
+    with psycopg.connect(stack.database_url, autocommit=True) as connection:
+        connection.execute("create database migrated")
+    url = _beside(stack.database_url, "migrated")
+    migrate(Postgres(url))
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("create schema if not exists dagster")
+    return "migrated"
+
+
+def _beside(url: str, database: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=f"/{database}"))
+
+
+def _fresh_database(server_url: str, template: str) -> Iterator[str]:
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        made = sql.SQL("create database {} template {} strategy file_copy")
+        connection.execute(made.format(sql.Identifier(name), sql.Identifier(template)))
+    yield _beside(server_url, name)
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def database_url(stack: Stack, _template: str) -> Iterator[str]:
+    """A migrated database of the primary, of this test alone."""
+    yield from _fresh_database(stack.database_url, _template)
+
+
+@pytest.fixture
+def empty_database_url(stack: Stack) -> Iterator[str]:
+    """A database of the primary without a single migration, of this test alone."""
+    yield from _fresh_database(stack.database_url, "template1")
+
+
+@pytest.fixture
+def secondary_database_url(stack: Stack) -> Iterator[str]:
+    """An empty database of the secondary, of this test alone."""
+    yield from _fresh_database(stack.secondary_url, "template1")
+
+
+@pytest.fixture
+def redis_url(stack: Stack) -> str:
+    """An empty Redis; what it holds is gone at the next test."""
+    with redis.Redis.from_url(stack.redis_url) as client:
+        client.flushall()
+    return stack.redis_url
+
+
+@pytest.fixture
+def home_environment(tmp_path: Path) -> Callable[..., dict[str, str]]:
+    """An environment for a process of its own state folder: nothing configured but what is named."""
+
+    def make(**more: str) -> dict[str, str]:
+        base = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOLDFAST_HOME": str(tmp_path / "home")}
+        return base | more
+
+    return make
