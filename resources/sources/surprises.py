@@ -17,6 +17,11 @@ class Surprises:
         self._story = story
         self._known: dict[str, str] = {}
 
+    @property
+    def known(self) -> Mapping[str, str]:
+        """The troubles that last."""
+        return self._known
+
     def are_now(self, troubles: Mapping[str, str]) -> None:
         """Log what is new (as a warning) and what is over; ``troubles`` maps what it is about to the reason."""
         new = [name for name in troubles if name not in self._known]
