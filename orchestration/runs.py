@@ -69,6 +69,11 @@ class Run:
         (state / "run.json").unlink(missing_ok=True)
 
     @property
+    def pid(self) -> int:
+        """The supervisor's number."""
+        return self.supervisor.pid
+
+    @property
     def address(self) -> str:
         """Where a person meets it."""
         where = f", http://127.0.0.1:{self.port}" if self.port else ""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
+from dotenv import load_dotenv
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from holdfast.errors import SettingsError
@@ -103,6 +104,11 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         return Settings.model_validate({field: given[name] for name, field in known.items() if given.get(name)})
     except ValidationError as error:
         raise SettingsError(_sentences(error)) from None
+
+
+def read_dotenv() -> None:
+    """Fill in, from ``.env`` in the project, what the real environment does not say."""
+    load_dotenv(PROJECT / ".env", override=False)
 
 
 def variables() -> dict[str, str]:

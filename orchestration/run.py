@@ -1,0 +1,218 @@
+"""``holdfast run``: from nothing to a running Holdfast, and back to nothing on Ctrl-C."""
+
+import contextlib
+import http.client
+import os
+import shlex
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+import dagster as dg
+
+from holdfast.errors import HoldfastError, PermanentError
+from orchestration import first_pass, local, wiring
+from orchestration.ports import holder
+from orchestration.runs import Say
+from orchestration.settings import PROJECT, Settings
+from orchestration.supervisor import Child, Supervisor
+from resources.migrations import migrate
+from resources.postgres import Postgres
+
+_FIRST_CYCLE_S: Final = 15.0
+_WORKSPACE: Final = PROJECT / "workspace.yaml"
+
+
+class Stopped(BaseException):
+    """A person or the system asked this run to stop."""
+
+
+def run(settings: Settings, *, once: bool, say: Say) -> int:
+    """Start everything, make everything once, then serve until told to stop; the exit code.
+
+    Raises:
+        PermanentError: something that must be there cannot be started, and why.
+    """
+    port = None if once else settings.port
+    if port:
+        check_port(port)
+    try:
+        with _stops_on_signals(say), Supervisor(settings.state, say=say, port=port) as supervisor:
+            return _run(settings, supervisor, port)
+    except Stopped:
+        say("stopped")
+        return 0 if port else 1
+
+
+def _run(settings: Settings, supervisor: Supervisor, port: int | None) -> int:
+    say = supervisor.say
+    try:
+        settings = _prepare(settings, supervisor)
+        outcomes = _first_pass(settings, supervisor)
+        first_pass.show(outcomes, port)
+        bad = [outcome.asset for outcome in outcomes if not outcome.is_good]
+        say(f"\n{len(outcomes) - len(bad)} of {len(outcomes)} assets are good" + _list(bad))
+        if port:
+            _serve(settings, supervisor, port)
+    except (Stopped, KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
+        say("\nstopping what was started here …")
+        raise Stopped from None
+    return 1 if bad else 0
+
+
+def check_port(port: int) -> None:
+    """See that the UI can have its port.
+
+    Raises:
+        PermanentError: somebody else has it; who, if the system tells.
+    """
+    if other := holder(port):
+        raise PermanentError(
+            f"port {port} on 127.0.0.1, for the UI, is not free{other}; nothing was started. "
+            f"Stop that process, or choose another port: HOLDFAST_PORT={port % 65535 + 1} make run"
+        )
+
+
+def _prepare(settings: Settings, supervisor: Supervisor) -> Settings:
+    """Servers, migrations, Dagster's home, the collector: all that the assets need."""
+    say = supervisor.say
+    embedded = local.start(settings, supervisor)
+    settings = wiring.filled(settings, embedded)
+    say(f"embedded in {settings.state}: {', '.join(_embedded(embedded)) or 'nothing'}")
+    applied = migrate(wiring.open_postgres(settings))
+    say(f"migrations applied: {', '.join(applied) or 'none, all are there'}")
+    with Postgres(wiring.storage_url(settings)).transaction() as db:
+        db.execute("embedded/create_schema")
+    supervisor.announce(_dagster_home(settings) | {"DAGSTER_DATABASE_URL": wiring.storage_url(settings)})
+    wiring.publish(supervisor.environment)
+    return settings
+
+
+def _embedded(environment: dict[str, str]) -> Iterator[str]:
+    names = {"DATABASE_URL": "primary Postgres", "SUPABASE_DB_URL": "secondary Postgres", "REDIS_URL": "Redis"}
+    return (text for name, text in names.items() if name in environment)
+
+
+def _dagster_home(settings: Settings) -> dict[str, str]:
+    home = settings.state / "dagster"
+    home.mkdir(mode=0o700, exist_ok=True)
+    shutil.copyfile(PROJECT / "dagster.yaml", home / "dagster.yaml")
+    return {"DAGSTER_HOME": str(home), "HOLDFAST_HOME": str(settings.state)}
+
+
+def _first_pass(settings: Settings, supervisor: Supervisor) -> list[first_pass.Outcome]:
+    from orchestration.definitions import defs
+
+    say = supervisor.say
+    with dg.DagsterInstance.get() as instance:
+        _reconcile(instance, say)
+        began_ms = int(time.time() * 1000)
+        supervisor.start(_ours("collector", [sys.executable, "-m", "orchestration.cli", "collect"]))
+        _await_cycle(settings, began_ms, say)
+        return first_pass.materialize_all(defs, instance, supervisor.log("assets"), say)
+
+
+def _reconcile(instance: dg.DagsterInstance, say: Say) -> None:
+    """Fail the runs that a crash left "started": nobody works on them, and they hold their places."""
+    status = dg.DagsterRunStatus
+    unfinished = dg.RunsFilter(statuses=[status.STARTED, status.STARTING, status.CANCELING])
+    for record in instance.get_run_records(unfinished):
+        instance.report_run_failed(record.dagster_run, "This run did not survive a restart of the services.")
+        instance.event_log_storage.free_concurrency_slots_for_run(record.dagster_run.run_id)
+        say(f"run {record.dagster_run.run_id[:8]} was cut off by an earlier stop; marked as failed")
+
+
+def _await_cycle(settings: Settings, began_ms: int, say: Say) -> None:
+    """Wait for something to move: the first cycle of the collector that was just started."""
+    buffer, deadline_s = wiring.open_buffer(settings), time.monotonic() + _FIRST_CYCLE_S
+    while time.monotonic() < deadline_s:
+        with contextlib.suppress(HoldfastError):
+            if (wiring.newest_cycle_ms(buffer) or 0) >= began_ms:
+                say("collector: the first cycle is in")
+                return
+        time.sleep(0.25)
+    say(f"collector: no cycle within {_FIRST_CYCLE_S:.0f} s; going on (log: {settings.state / 'logs/collector.log'})")
+
+
+def _ours(name: str, argv: list[str], **more: object) -> Child:
+    return Child(name=name, argv=argv, cwd=PROJECT, **more)  # type: ignore[arg-type]
+
+
+def _serve(settings: Settings, supervisor: Supervisor, port: int) -> None:
+    """The UI and the daemon, until a signal."""
+    where = ["-w", str(_WORKSPACE)]
+    supervisor.say("\nstarting Dagster's daemon and UI …")
+    supervisor.start(_ours("daemon", [sys.executable, "-m", "dagster._daemon", "run", *where]))
+    argv = [sys.executable, "-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port), *where]
+    supervisor.start(_ours("webserver", argv, is_ready=lambda: _is_served(port)))
+    _say_where(settings, supervisor, port)
+    while True:
+        signal.pause()
+
+
+def _is_served(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/server_info")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _say_where(settings: Settings, supervisor: Supervisor, port: int) -> None:
+    say, psql = supervisor.say, _psql()
+    say(f"\nHoldfast runs. The UI: http://127.0.0.1:{port}")
+    for name, variable in (("primary", "DATABASE_URL"), ("secondary", "SUPABASE_DB_URL")):
+        if variable in supervisor.environment:
+            say(f"  {name:9}  {psql} {shlex.quote(supervisor.environment[variable])}")
+        elif getattr(settings, variable.lower()):
+            say(f'  {name:9}  {psql} "${variable}"')
+    say(f"  logs       {settings.state / 'logs'}")
+    say(f"  stop       Ctrl-C here, or kill {os.getpid()}")
+
+
+def _psql() -> str:
+    """A psql to call: the one that is installed, else the one in the wheel."""
+    return "psql" if shutil.which("psql") else _relative(local.binary("psql"))
+
+
+def _relative(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _list(names: list[str]) -> str:
+    return f"; not: {', '.join(names)}" if names else ""
+
+
+@contextlib.contextmanager
+def _stops_on_signals(say: Say) -> Iterator[None]:
+    """One signal stops in good order; later ones do not break the stopping.
+
+    Set even where a background shell has them ignored: otherwise nothing could stop the run in good order.
+    """
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        for number in watched:
+            signal.signal(number, hold)
+        raise Stopped
+
+    def hold(_number: int, _frame: FrameType | None) -> None:
+        with contextlib.suppress(RuntimeError):  # the signal came in the middle of a print
+            say("already stopping; the servers need a few seconds to close their files")
+
+    watched = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        watched.append(signal.SIGHUP)
+    before = {number: signal.signal(number, stop) for number in watched}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
