@@ -7,7 +7,7 @@ from typing import Any, Final, LiteralString, TypeVar
 
 import dagster as dg
 import psycopg
-from psycopg import sql as psycopg_sql
+from psycopg.adapt import Dumper
 from psycopg.rows import class_row, scalar_row, tuple_row
 from pydantic import Field
 
@@ -22,6 +22,10 @@ Parameters = Mapping[str, Any]
 # Source: PostgreSQL manual, appendix A, "Error Codes": classes 08, 40, 53, 55, 57, 58.
 _PASSING_CLASSES: Final = frozenset({"08", "40", "53", "55", "57", "58"})
 _READ_ONLY: Final = "25006"
+
+
+class DuplicateRowError(PermanentError):
+    """A row with this key is there already."""
 
 
 class Transaction:
@@ -56,13 +60,20 @@ class Transaction:
             return cursor.rowcount
 
     def copy_in(self, path: str, types: list[str], rows: Iterable[tuple[Any, ...]]) -> int:
-        """Send rows through a binary ``copy … from stdin``; the number of rows sent."""
-        with self._connection.cursor() as cursor:
-            with cursor.copy(query(path)) as copy:
-                copy.set_types(types)
-                for row in rows:
-                    copy.write_row(row)
-            return cursor.rowcount
+        """Send rows through a binary ``copy … from stdin``; the number of rows sent.
+
+        Raises:
+            DuplicateRowError: one of them is there already; undo by a savepoint.
+        """
+        try:
+            with self._connection.cursor() as cursor:
+                with cursor.copy(query(path)) as copy:
+                    copy.set_types(types)
+                    for row in rows:
+                        copy.write_row(row)
+                return cursor.rowcount
+        except psycopg.errors.UniqueViolation as error:
+            raise DuplicateRowError(f"{path}: {error}") from error
 
     def script(self, statements: LiteralString) -> None:
         """Run the statements of a migration as they stand."""
@@ -158,9 +169,9 @@ def _ours(error: psycopg.Error) -> Exception:
     return PermanentError(f"Postgres refused the statement; the transaction is rolled back: {said}")
 
 
-def identifier(name: str) -> psycopg_sql.Identifier:
-    """A quoted name, for the few statements whose table is not fixed."""
-    return psycopg_sql.Identifier(name)
+def register_dumper(of_type: type, dumper: type[Dumper]) -> None:
+    """Teach every later connection to send values of one of our types."""
+    psycopg.adapters.register_dumper(of_type, dumper)
 
 
 class PostgresResource(dg.ConfigurableResource[Any]):

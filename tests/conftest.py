@@ -1,6 +1,7 @@
 """One embedded stack for the whole session; a fresh database and an empty Redis for every test that asks."""
 
 import itertools
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,12 +42,13 @@ class Stack:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack() -> Iterator[Stack]:
     """Two PostgreSQL servers and Redis, as ``make run`` starts them."""
-    home = tmp_path_factory.mktemp("home")
-    settings = load({"HOLDFAST_HOME": str(home)})
-    with Supervisor(home, say=print) as supervisor:
-        yield Stack(home, local.start(settings, supervisor))
+    # Not under pytest's own folder: as root, every new session closes that to the account the servers run as.
+    with tempfile.TemporaryDirectory(prefix="holdfast-", ignore_cleanup_errors=True) as folder:
+        settings = load({"HOLDFAST_HOME": folder})
+        with Supervisor(Path(folder), say=print) as supervisor:
+            yield Stack(Path(folder), local.start(settings, supervisor))
 
 
 @pytest.fixture(scope="session")

@@ -89,7 +89,7 @@ def pack_codes(codes: Codes) -> Packed:
     # A constant last block stays free of null slots, which would cost it a bit per slot.
     grid[len(codes) :] = codes[-1]
     slots = grid.reshape(blocks, BLOCK)
-    is_null = grid == MISSING
+    is_null = slots == MISSING
     lows = np.where(is_null, np.iinfo(np.int64).max, slots).min(axis=1)
     highs = slots.max(axis=1)
     is_empty = highs == MISSING

@@ -121,7 +121,10 @@ def unpack(packed: bytes) -> Cycle:
     """
     try:
         inflate = zlib.decompressobj()
-        document = json.loads(inflate.decompress(packed, UNPACKED_LIMIT_BYTES))
+        text = inflate.decompress(packed, UNPACKED_LIMIT_BYTES)
+        if not inflate.eof:
+            raise ValueError(f"cut off, or more than {UNPACKED_LIMIT_BYTES} bytes unpacked")
+        document = json.loads(text)
         if document["v"] != VERSION:
             raise MalformedEntryError(f"cycle entry of version {document['v']!r}, this Holdfast reads {VERSION}")
         return Cycle(

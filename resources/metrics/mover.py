@@ -1,0 +1,184 @@
+"""Moving cycles from the buffer into the history, losslessly."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from holdfast.errors import MalformedEntryError
+from holdfast.metrics.buffer import START, Batch, CycleBuffer, Entry
+from holdfast.metrics.cycles import Cycle, Reading, unpack
+from resources.metrics.merge import merge_readings
+from resources.postgres import Postgres, Transaction
+
+# Beyond these a clock is wrong, not late; such readings are set aside, not stored.
+MOST_LATE: Final = timedelta(days=35)
+MOST_EARLY: Final = timedelta(hours=1)
+CLOCK_TOLERANCE_S: Final = 60.0
+
+
+@dataclass(slots=True)
+class Moved:
+    """What a move did, in all its batches; ``read = stored + duplicate + rejected``.
+
+    Attributes:
+        cycles: entries read.
+        read_rows: readings in them.
+        stored_rows: readings that were new, or filled a missing metric.
+        duplicate_rows: readings that were stored already.
+        rejected_rows: readings set aside because their instant is impossible.
+        rejected_entries: entries set aside because they cannot be read.
+        servers: servers that answered at least once.
+        failed: server to the reason it gave last, for those that failed at least once.
+        gaps: data-loss events noticed.
+        skews_s: collector to how far its clock is off the buffer's, where that is too far, in seconds.
+        position: watermark afterwards.
+        newest_at: newest instant that was read, None where nothing was.
+    """
+
+    cycles: int = 0
+    read_rows: int = 0
+    stored_rows: int = 0
+    duplicate_rows: int = 0
+    rejected_rows: int = 0
+    rejected_entries: int = 0
+    servers: set[str] = field(default_factory=set)
+    failed: dict[str, str] = field(default_factory=dict)
+    gaps: int = 0
+    skews_s: dict[str, float] = field(default_factory=dict)
+    position: str = START
+    newest_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """How far the history has read; ``now`` is the database's clock."""
+
+    position: str
+    covers_until: datetime | None
+    now: datetime
+
+
+def move(postgres: Postgres, buffer: CycleBuffer, *, batch_cycles: int, log: logging.Logger) -> Moved:
+    """Move everything the buffer holds behind the watermark into the history.
+
+    Rows and watermark commit together, batch by batch; the buffer is told after the commit. Killed anywhere,
+    the next move goes on from the last commit, and what it reads twice it stores once.
+
+    Raises:
+        TransientError: Postgres or the buffer is away; what was committed stays.
+        PermanentError: one of them refused.
+    """
+    moved = Moved()
+    while True:
+        with postgres.transaction() as db:
+            before, batch = _move_batch(db, buffer, batch_cycles, moved, log)
+        # Once an hour: every command is billed, and an hour of entries behind the watermark costs little.
+        if _hour(before.position) != _hour(moved.position):
+            buffer.acknowledge(moved.position)
+        if len(batch.entries) < batch_cycles:
+            return moved
+        log.info("metrics: moved %d cycles, %d rows so far", moved.cycles, moved.stored_rows)
+
+
+def _move_batch(
+    db: Transaction, buffer: CycleBuffer, batch_cycles: int, moved: Moved, log: logging.Logger
+) -> tuple[Watermark, Batch]:
+    db.execute("metrics/lock")
+    found = db.fetch("metrics/watermark", Watermark)
+    before = found[0] if found else Watermark(START, None, datetime.now(UTC))
+    # The buffer is read while the watermark is locked: that is what makes two movers safe.
+    batch = buffer.read_after(before.position, batch_cycles)
+    moved.position = batch.entries[-1].position if batch.entries else before.position
+    cycles = _unpack(db, batch.entries, moved, log)
+    if batch.is_cut:
+        _record_gap(db, before, cycles, moved, log)
+    readings = [reading for cycle in cycles for reading in cycle.readings]
+    now = before.now.timestamp()
+    possible = [r for r in readings if now - MOST_LATE.total_seconds() < r.at_s < now + MOST_EARLY.total_seconds()]
+    if len(possible) < len(readings):
+        _reject_readings(db, batch.entries, readings, possible, log)
+    merged = merge_readings(db, possible)
+    _count(moved, cycles, readings, len(readings) - len(possible), merged.stored_rows)
+    if batch.entries or batch.is_cut:
+        position = START if batch.is_cut and not batch.entries else moved.position
+        db.execute("metrics/move_watermark", position=position, covers_until=moved.newest_at)
+    return before, batch
+
+
+def _hour(position: str) -> int:
+    return int(position.partition("-")[0]) // 3_600_000
+
+
+def _unpack(db: Transaction, entries: Sequence[Entry], moved: Moved, log: logging.Logger) -> list[Cycle]:
+    cycles: list[Cycle] = []
+    lags: dict[str, float] = {}
+    for entry in entries:
+        try:
+            cycle = unpack(entry.packed)
+        except MalformedEntryError as error:
+            moved.rejected_entries += 1
+            db.execute("metrics/reject", position=entry.position, reason=str(error), packed=entry.packed)
+            log.warning("metrics: entry %s set aside in holdfast.metrics_rejected: %s", entry.position, error)
+            continue
+        cycles.append(cycle)
+        lag_s = int(entry.position.partition("-")[0]) / 1000 - cycle.sent_s
+        # A spooled entry arrives late with a right clock, so the entry that arrived fastest tells.
+        if cycle.collector not in lags or abs(lag_s) < abs(lags[cycle.collector]):
+            lags[cycle.collector] = lag_s
+    for collector, lag_s in lags.items():
+        if abs(lag_s) > CLOCK_TOLERANCE_S:
+            moved.skews_s[collector] = round(-lag_s, 1)
+            log.warning(
+                "metrics: the clock of collector %s is %.0f s %s the buffer's; its samples stand at its own time. "
+                "Set that clock (NTP).",
+                collector,
+                abs(lag_s),
+                "behind" if lag_s > 0 else "ahead of",
+            )
+    return cycles
+
+
+def _record_gap(db: Transaction, before: Watermark, cycles: Sequence[Cycle], moved: Moved, log: logging.Logger) -> None:
+    moved.gaps += 1
+    lost_from = before.covers_until or before.now
+    lost_until = min((cycle.at for cycle in cycles), default=None)
+    reason = f"the buffer no longer holds entry {before.position}, the last one that was read"
+    db.execute("metrics/record_gap", lost_from=lost_from, lost_until=lost_until, reason=reason)
+    log.error(
+        "metrics: DATA LOSS: cycles after %s%s may be lost: %s. The buffer was trimmed or emptied before it was read: "
+        "move more often, or raise its capacity.",
+        lost_from.isoformat(),
+        f" and before {lost_until.isoformat()}" if lost_until else "",
+        reason,
+    )
+
+
+def _reject_readings(
+    db: Transaction,
+    entries: Sequence[Entry],
+    readings: Sequence[Reading],
+    possible: Sequence[Reading],
+    log: logging.Logger,
+) -> None:
+    kept = {id(reading) for reading in possible}
+    servers = sorted({reading.server_id for reading in readings if id(reading) not in kept})
+    reason = f"instants more than {MOST_LATE.days} days old or {MOST_EARLY} ahead, of: {', '.join(servers[:20])}"
+    for entry in entries:
+        db.execute("metrics/reject", position=entry.position, reason=reason, packed=entry.packed)
+    log.error("metrics: %d readings set aside in holdfast.metrics_rejected: %s", len(readings) - len(possible), reason)
+
+
+def _count(moved: Moved, cycles: Sequence[Cycle], readings: Sequence[Reading], rejected: int, stored: int) -> None:
+    moved.cycles += len(cycles)
+    moved.read_rows += len(readings)
+    moved.stored_rows += stored
+    moved.rejected_rows += rejected
+    moved.duplicate_rows += len(readings) - rejected - stored
+    moved.servers.update(reading.server_id for reading in readings)
+    for cycle in cycles:
+        moved.failed.update(cycle.failed)
+    newest = max((cycle.at for cycle in cycles), default=None)
+    if newest and (moved.newest_at is None or newest > moved.newest_at):
+        moved.newest_at = newest
