@@ -29,6 +29,8 @@ from resources.sources.surprises import Log, Surprises
 PERIOD_S: Final = 60
 # "After sampling, data is not visible for up to 240 seconds." Source: Google Cloud metrics, "compute".
 OVERLAP_S: Final = 600
+# What a collector that was away for a while fetches on its first pass.
+FIRST_WINDOW_S: Final = 3600
 LONGEST_WINDOW_S: Final = 86_400
 PAGE_POINTS: Final = 100_000
 _SCOPES: Final = ("https://www.googleapis.com/auth/monitoring.read",)
@@ -176,7 +178,8 @@ class CloudMonitoringSource:
 
     def _points(self, metric: GoogleMetric, end_s: int) -> Sequence[_Point]:
         # Periods are counted back from the end: a whole minute keeps them the same from pass to pass.
-        start_s = self._watermark_s.get(metric.type, end_s) - OVERLAP_S
+        watermark_s = self._watermark_s.get(metric.type)
+        start_s = end_s - FIRST_WINDOW_S if watermark_s is None else watermark_s - OVERLAP_S
         series = self._open().projects().timeSeries()
         request = series.list(
             name=f"projects/{self._project_id}",
@@ -231,7 +234,9 @@ class CloudMonitoringSource:
                     self._known[key][metric.metric] = code
                     changed.add(key)
         self._notes.are_now(notes)
-        oldest_s = min(self._watermark_s.values(), default=0) - 2 * OVERLAP_S
+        # A metric that ended (its agent was removed) holds its watermark: the longest window bounds what is kept.
+        marks_s = self._watermark_s.values() or (0,)
+        oldest_s = max(min(marks_s), max(marks_s) - LONGEST_WINDOW_S) - 2 * OVERLAP_S
         self._known = {key: codes for key, codes in self._known.items() if key[1] >= oldest_s or key in changed}
         return changed
 

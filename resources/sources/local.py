@@ -11,6 +11,7 @@ from prometheus_client.samples import Sample
 from holdfast.metrics import node
 from holdfast.metrics.cycles import Collected, Reading
 from holdfast.metrics.rates import Rates
+from resources.sources.clock import steady_s
 
 # What else psutil reports is contained in these (guest in user) or not Linux's.
 _CPU_MODES: Final = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
@@ -34,7 +35,7 @@ class LocalSource:
             samples = list(_samples())
         except (OSError, psutil.Error) as error:
             return Collected((), {self._server_id: f"this machine's counters cannot be read: {error}"})
-        measured = node.measure(self._server_id, samples, self._rates, now_s=time.time(), clock_s=time.monotonic())
+        measured = node.measure(self._server_id, samples, self._rates, now_s=time.time(), clock_s=steady_s())
         return Collected((Reading(self._server_id, at_s, measured.codes),))
 
     async def close(self) -> None:

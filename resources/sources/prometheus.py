@@ -20,6 +20,7 @@ from holdfast.metrics.cycles import Collected, Reading
 from holdfast.metrics.exposition import parse_page
 from holdfast.metrics.rates import Rates
 from holdfast.metrics.targets import Target
+from resources.sources.clock import steady_s
 from resources.sources.surprises import Log, Surprises
 
 _TICK_S: Final = 0.02
@@ -156,7 +157,7 @@ class PrometheusSource:
             b"".join(chunks),
             headers.get("Content-Type", ""),
             headers.get("Content-Encoding", "").lower(),
-            time.monotonic(),
+            steady_s(),
         )
 
     def _parse_some(self, one_pass: _Pass) -> None:
