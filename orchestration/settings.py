@@ -136,9 +136,8 @@ def _sentences(error: ValidationError) -> str:
 
 
 def _sentence(names: Mapping[str, str], item: Any) -> str:
-    field = str(item["loc"][0]) if item["loc"] else "?"
-    name = names.get(field, field)
-    meaning = Settings.model_fields[names and variables().get(name, field)].description
-    is_secret = name.endswith("_URL")
-    found = "a value that is not printed" if is_secret else repr(item.get("input"))
-    return f"{name} ({meaning}): {item['msg']}; found {found}"
+    given = str(item["loc"][0])
+    field = variables().get(given, given)
+    is_secret = field.endswith("_url")
+    found = "a value that is not printed" if is_secret else repr(item["input"])
+    return f"{names[field]} ({Settings.model_fields[field].description}): {item['msg']}; found {found}"

@@ -120,11 +120,7 @@ def unpack(packed: bytes) -> Cycle:
         MalformedEntryError: the bytes are damaged, of an unknown version, or hold impossible values.
     """
     try:
-        inflate = zlib.decompressobj()
-        text = inflate.decompress(packed, UNPACKED_LIMIT_BYTES)
-        if not inflate.eof:
-            raise ValueError(f"cut off, or more than {UNPACKED_LIMIT_BYTES} bytes unpacked")
-        document = json.loads(text)
+        document = json.loads(_inflated(packed))
         if document["v"] != VERSION:
             raise MalformedEntryError(f"cycle entry of version {document['v']!r}, this Holdfast reads {VERSION}")
         return Cycle(
@@ -137,6 +133,14 @@ def unpack(packed: bytes) -> Cycle:
         )
     except (zlib.error, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise MalformedEntryError(f"not a packed cycle ({len(packed)} bytes): {error!r}") from error
+
+
+def _inflated(packed: bytes) -> bytes:
+    inflate = zlib.decompressobj()
+    text = inflate.decompress(packed, UNPACKED_LIMIT_BYTES)
+    if not inflate.eof:
+        raise ValueError(f"cut off, or more than {UNPACKED_LIMIT_BYTES} bytes unpacked")
+    return text
 
 
 def _readings(document: Mapping[str, Any]) -> tuple[Reading, ...]:

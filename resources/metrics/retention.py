@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
 
 from holdfast.metrics.retention import ChunkWeek, RetentionPlan, plan_retention
 from resources.postgres import Postgres
@@ -61,3 +65,11 @@ def largest_relations(postgres: Postgres) -> list[tuple[str, int]]:
     """What takes the most room: name and bytes of five tables."""
     with postgres.transaction() as db:
         return [(name, size) for name, size in db.rows("metrics/largest_relations")]
+
+
+class RetentionResource(dg.ConfigurableResource[Any]):
+    """How much is kept in this deployment."""
+
+    raw_days: int = Field(default=400, ge=2, description="days of raw samples kept")
+    hourly_days: int = Field(default=1200, ge=2, description="days of hourly rollups kept; daily ones stay")
+    budget_mb: int = Field(default=500, ge=1, description="size the whole database may have, in 10^6 bytes")

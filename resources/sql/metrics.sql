@@ -566,6 +566,22 @@ insert into holdfast.pinned_ranges (server_id, pinned_from, pinned_until, reason
 values (%(server_id)s, %(pinned_from)s, %(pinned_until)s, %(reason)s)
 returning pin_id;
 
+-- name: write_snapshot
+-- Replace the dashboard's snapshot where there is no Redis.
+-- Returns: nothing.
+insert into holdfast.dashboard_snapshot (document)
+values (%(document)s::jsonb)
+on conflict (is_current) do update
+set
+    document = excluded.document,
+    written_at = excluded.written_at;
+
+-- name: newest_instant
+-- The newest sample of any server.
+-- Returns: an instant, or null before the first.
+select max(last_sampled_at) as newest_at
+from holdfast.servers;
+
 -- name: newest_rows
 -- The newest hot row of every server.
 -- Returns: server_id, last_sampled_at, one code per metric.
@@ -610,8 +626,8 @@ limit 24;
 -- Returns: at, cpu_pct, memory_pct, servers.
 select
     date_trunc('minute', h.sampled_at) as at,
-    avg(h.cpu_pct) / 100.0 as cpu_pct,
-    avg(h.memory_pct) / 100.0 as memory_pct,
+    avg(h.cpu_pct)::double precision / 100 as cpu_pct,
+    avg(h.memory_pct)::double precision / 100 as memory_pct,
     count(distinct h.server_no) as servers
 from holdfast.server_metrics_recent as h
 where h.sampled_at > %(newest_at)s::timestamptz - interval '1 hour'
@@ -659,3 +675,31 @@ left join holdfast.server_metrics_recent as h
 where s.first_sampled_at <= %(from_at)s and s.last_sampled_at >= %(from_at)s
 group by s.server_id
 order by samples, s.server_id;
+
+-- name: compare_hours
+-- Count the hours of a day that have rollups again from their samples, and compare.
+-- Returns: compared hours (server, metric, hour), hours that differ.
+with again as (
+    select
+        l.server_id,
+        l.metric,
+        date_trunc('hour', l.sampled_at, 'UTC') as bucket_at,
+        count(*) as sample_count,
+        min(l.value) as min,
+        max(l.value) as max
+    from holdfast.server_metrics_long as l
+    where l.day = %(day)s
+        and l.sampled_at >= %(day)s::date::timestamp at time zone 'UTC'
+        and l.sampled_at < least(
+            (%(day)s::date + 1)::timestamp at time zone 'UTC', date_trunc('hour', %(now)s::timestamptz, 'UTC')
+        )
+    group by l.server_id, l.metric, bucket_at
+)
+select
+    count(*) as compared,
+    count(*) filter (
+        where (a.sample_count, a.min, a.max) is distinct from (h.sample_count, h.min, h.max)
+    ) as different
+from again as a
+inner join holdfast.server_metrics_hourly as h
+    on a.server_id = h.server_id and a.metric = h.metric and a.bucket_at = h.bucket_at and h.day = %(day)s;

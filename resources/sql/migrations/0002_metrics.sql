@@ -106,6 +106,16 @@ comment on column holdfast.pinned_ranges.pinned_until is 'End of the range, not 
 comment on column holdfast.pinned_ranges.reason is 'Why it is kept';
 comment on column holdfast.pinned_ranges.pinned_at is 'When it was pinned';
 
+create table holdfast.dashboard_snapshot (
+    is_current boolean primary key default true check (is_current),
+    document jsonb not null,
+    written_at timestamptz not null default clock_timestamp()
+);
+comment on table holdfast.dashboard_snapshot is 'The dashboard''s snapshot where Redis is switched off: one row';
+comment on column holdfast.dashboard_snapshot.is_current is 'Always true: there is one row';
+comment on column holdfast.dashboard_snapshot.document is 'Every server, its metrics, status and lastUpdated';
+comment on column holdfast.dashboard_snapshot.written_at is 'When it was written';
+
 create table holdfast.server_metrics_recent (
     server_no integer not null references holdfast.servers,
     sampled_at timestamptz not null,
@@ -558,5 +568,6 @@ grant select on
     holdfast.server_metrics_hourly,
     holdfast.server_metrics_daily,
     holdfast.metrics_gaps,
-    holdfast.pinned_ranges
+    holdfast.pinned_ranges,
+    holdfast.dashboard_snapshot
 to holdfast_analyst;

@@ -1,0 +1,47 @@
+"""Pictures and previews of the metrics, for the UI."""
+
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+
+from assets.metrics.tables import HISTORY
+from holdfast.plots import as_markdown, line_chart
+from resources.postgres import Postgres
+
+
+def fleet_plot(postgres: Postgres) -> dg.MarkdownMetadataValue:
+    """The fleet's mean processor and memory use over the newest hour."""
+    with postgres.transaction() as db:
+        newest_at = db.value("metrics/newest_instant")
+        rows = db.rows("metrics/recent_points", newest_at=newest_at) if newest_at else []
+    series = {
+        "processor": [(at, cpu) for at, cpu, _, _ in rows],
+        "memory": [(at, memory) for at, _, memory, _ in rows],
+    }
+    title = f"Fleet, newest hour (mean of {max((row[3] for row in rows), default=0)} servers)"
+    return dg.MetadataValue.md(as_markdown(line_chart(title, series, unit="%"), title))
+
+
+def day_plot(postgres: Postgres, day: datetime) -> dg.MarkdownMetadataValue:
+    """The fleet's processor use over the newest 24 rolled-up hours: mean and highest."""
+    with postgres.transaction() as db:
+        rows = db.rows("metrics/fleet_day", metric="cpu_pct", day=day)
+    rows.sort()
+    series = {"mean": [(at, avg) for at, avg, _ in rows], "highest": [(at, high) for at, _, high in rows]}
+    title = "Processor use by hour, all servers"
+    return dg.MetadataValue.md(as_markdown(line_chart(title, series, unit="%"), title))
+
+
+def preview(postgres: Postgres) -> dg.TableMetadataValue:
+    """The ten newest rows of history."""
+    with postgres.transaction() as db:
+        newest_at = db.value("metrics/newest_instant")
+        rows = db.rows("metrics/history_preview", newest_at=newest_at) if newest_at else []
+    names = [column.name for column in HISTORY.columns]
+    records = [dg.TableRecord(_printable(dict(zip(names, row, strict=True)))) for row in rows]
+    return dg.MetadataValue.table(records, HISTORY)
+
+
+def _printable(row: dict[str, Any]) -> dict[str, str | float | None]:
+    return {name: value if value is None or isinstance(value, float) else str(value) for name, value in row.items()}

@@ -1,0 +1,73 @@
+"""The table of contents: everything Dagster can see. No logic here."""
+
+import dagster as dg
+
+from assets.metrics.checks import no_cycle_was_lost, rollups_equal_their_samples, the_last_hour_is_complete
+from assets.metrics.history import server_metrics_history
+from assets.metrics.keeping import server_metrics_chunks, server_metrics_retention
+from assets.metrics.live import server_metrics_live
+from assets.metrics.rollups import server_metrics_daily, server_metrics_hourly
+from assets.metrics.snapshot import dashboard_snapshot
+from assets.platform import maintenance
+from orchestration.schedules import JOBS, SCHEDULES
+from orchestration.settings import Settings, load
+from resources.cycles import CyclesResource
+from resources.dagster_log import DagsterLogResource
+from resources.live import CollectorResource
+from resources.metrics.dashboard import DashboardResource
+from resources.metrics.retention import RetentionResource
+from resources.postgres import PostgresResource
+from resources.redis import RedisResource
+
+
+def resources(settings: Settings) -> dict[str, object]:
+    """The doors, set as the environment says. A credential is named here, and read when a run needs it."""
+    postgres = PostgresResource(dsn=dg.EnvVar("DATABASE_URL"))
+    redis = RedisResource(
+        url=dg.EnvVar("REDIS_URL") if settings.redis_enabled else "", is_enabled=settings.redis_enabled
+    )
+    return {
+        "postgres": postgres,
+        "cycles": CyclesResource(redis=redis, postgres=postgres),
+        "collector": CollectorResource(
+            targets=settings.metrics_targets or "",
+            gcp_project_id=settings.gcp_project_id or "",
+            gcp_endpoint=settings.google_monitoring_api_endpoint or "",
+            every_s=settings.collect_every_s,
+            timeout_s=settings.scrape_timeout_s,
+            limit_bytes=settings.scrape_limit_bytes,
+        ),
+        "dashboard": DashboardResource(
+            redis=redis,
+            postgres=postgres,
+            stale_after_s=settings.stale_after_s,
+            with_hashes=settings.dashboard_hashes,
+        ),
+        "keep": RetentionResource(
+            raw_days=settings.raw_days, hourly_days=settings.hourly_days, budget_mb=settings.database_budget_mb
+        ),
+        "dagster_log": DagsterLogResource(dsn=dg.EnvVar("DAGSTER_DATABASE_URL"), keep_days=settings.event_log_days),
+    }
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Assets, checks, jobs, schedules and the doors they use."""
+    return dg.Definitions(
+        assets=[
+            server_metrics_live,
+            server_metrics_history,
+            server_metrics_hourly,
+            server_metrics_daily,
+            server_metrics_chunks,
+            server_metrics_retention,
+            dashboard_snapshot,
+            maintenance,
+        ],
+        asset_checks=[no_cycle_was_lost, the_last_hour_is_complete, rollups_equal_their_samples],
+        jobs=JOBS,
+        schedules=SCHEDULES,
+        resources=resources(load()),
+        # A run is one process: half the launch cost, and nothing writes on after its run has failed.
+        executor=dg.in_process_executor,
+    )

@@ -1,0 +1,77 @@
+"""When things run by themselves."""
+
+from datetime import datetime
+from typing import Final
+
+import dagster as dg
+
+from assets.metrics.history import server_metrics_history
+from assets.metrics.keeping import RetentionConfig, server_metrics_chunks, server_metrics_retention
+from assets.metrics.rollups import server_metrics_daily, server_metrics_hourly
+from assets.metrics.snapshot import dashboard_snapshot
+from assets.platform import maintenance
+from resources.metrics.rollups import Rollup, due_days
+from resources.postgres import PostgresResource
+
+RUNNING: Final = dg.DefaultScheduleStatus.RUNNING
+
+metrics_move = dg.define_asset_job(
+    "metrics_move",
+    selection=[server_metrics_history, dashboard_snapshot],
+    description="Buffer to history, then the dashboard's snapshot.",
+    tags={"dagster/max_runtime": "1800"},
+)
+metrics_roll_hourly = dg.define_asset_job("metrics_roll_hourly", selection=[server_metrics_hourly])
+metrics_roll_daily = dg.define_asset_job("metrics_roll_daily", selection=[server_metrics_daily])
+metrics_keep = dg.define_asset_job(
+    "metrics_keep",
+    selection=[server_metrics_chunks, server_metrics_retention],
+    description="Days that are over become chunks; what is too much goes.",
+    config=dg.RunConfig(ops={"server_metrics_retention": RetentionConfig(apply=True)}),
+)
+platform_maintain = dg.define_asset_job("platform_maintain", selection=[maintenance])
+
+JOBS: Final = (metrics_move, metrics_roll_hourly, metrics_roll_daily, metrics_keep, platform_maintain)
+
+
+def _every(job_name: str, cron: str, description: str) -> dg.ScheduleDefinition:
+    return dg.ScheduleDefinition(
+        name=f"{job_name}_schedule",
+        job_name=job_name,
+        cron_schedule=cron,
+        execution_timezone="UTC",
+        default_status=RUNNING,
+        description=description,
+    )
+
+
+def _due(rollup: Rollup, postgres: PostgresResource, now: datetime) -> list[dg.RunRequest] | dg.SkipReason:
+    days = due_days(postgres.client(), rollup, now)
+    return [dg.RunRequest(partition_key=day.isoformat()) for day in days] or dg.SkipReason(
+        f"no {rollup} rollup is behind its samples"
+    )
+
+
+@dg.schedule(job=metrics_roll_hourly, cron_schedule="7 * * * *", execution_timezone="UTC", default_status=RUNNING)
+def metrics_roll_hourly_schedule(
+    context: dg.ScheduleEvaluationContext, postgres: PostgresResource
+) -> list[dg.RunRequest] | dg.SkipReason:
+    """Seven minutes past the hour: every day with samples newer than its hourly rollup, late ones included."""
+    return _due("hourly", postgres, context.scheduled_execution_time)
+
+
+@dg.schedule(job=metrics_roll_daily, cron_schedule="20 0 * * *", execution_timezone="UTC", default_status=RUNNING)
+def metrics_roll_daily_schedule(
+    context: dg.ScheduleEvaluationContext, postgres: PostgresResource
+) -> list[dg.RunRequest] | dg.SkipReason:
+    """After midnight: every day that is over with samples newer than its daily rollup."""
+    return _due("daily", postgres, context.scheduled_execution_time)
+
+
+SCHEDULES: Final = (
+    _every("metrics_move", "*/5 * * * *", "Every 5 minutes: buffer to history, snapshot."),
+    metrics_roll_hourly_schedule,
+    metrics_roll_daily_schedule,
+    _every("metrics_keep", "40 2 * * *", "Nightly, two hours and more after the day: late cycles are in by then."),
+    _every("platform_maintain", "10 3 * * *", "Nightly: prune Dagster's event log."),
+)

@@ -1,0 +1,76 @@
+"""The collector as Dagster sees it: what to collect from, and one pass at once."""
+
+import asyncio
+import logging
+import socket
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import dagster as dg
+from pydantic import Field
+
+from holdfast.errors import TransientError
+from holdfast.metrics.buffer import CycleBuffer
+from holdfast.metrics.cycles import Cycle, Source, aligned
+from resources.collector import Collector
+from resources.sources import read_targets
+from resources.sources.cloud_monitoring import CloudMonitoringSource
+from resources.sources.local import LocalSource
+from resources.sources.prometheus import PrometheusSource
+from resources.spool import Spool
+
+# Long enough for a rate that means something, short enough for somebody who waits.
+FIRST_WINDOW_S: Final = 1.0
+
+
+class CollectorResource(dg.ConfigurableResource[Any]):
+    """What this deployment collects from, and how often."""
+
+    targets: str = Field(default="", description="comma list or file of Prometheus endpoints; empty: this machine")
+    gcp_project_id: str = Field(default="", description="also collect from this project's Cloud Monitoring")
+    gcp_endpoint: str = Field(default="", description="another endpoint for Cloud Monitoring")
+    every_s: int = Field(default=30, description="seconds between cycles")
+    timeout_s: float = Field(default=2.0, description="longest wait for one target")
+    limit_bytes: int = Field(default=8_000_000, description="largest page of one target")
+
+    def sources(self) -> Sequence[Source]:
+        """Every source that is configured.
+
+        Raises:
+            SettingsError: METRICS_TARGETS cannot be understood.
+        """
+        targets = read_targets(self.targets or None)
+        found: list[Source] = [LocalSource()] if targets.is_local else []
+        if targets.endpoints:
+            endpoints = targets.endpoints
+            found.append(PrometheusSource(endpoints, timeout_s=self.timeout_s, limit_bytes=self.limit_bytes))
+        if self.gcp_project_id:
+            found.append(CloudMonitoringSource(self.gcp_project_id, endpoint=self.gcp_endpoint or None))
+        return found
+
+    def collect_once(self, buffer: CycleBuffer) -> Cycle:
+        """Make one pass over all sources and put it into the buffer.
+
+        Raises:
+            TransientError: the buffer is away; the pass is dropped, as the next is seconds away.
+        """
+        return asyncio.run(self._collect_once(buffer))
+
+    async def _collect_once(self, buffer: CycleBuffer) -> Cycle:
+        with tempfile.TemporaryDirectory() as folder:
+            spool = Spool(Path(folder))
+            name = f"{socket.gethostname()} (one pass)"
+            log = logging.getLogger(__name__)
+            collector = Collector(self.sources(), buffer, spool, every_s=self.every_s, name=name, log=log)
+            try:
+                await collector.prime()
+                await asyncio.sleep(FIRST_WINDOW_S)
+                cycle = await collector.once(aligned(time.time(), self.every_s))
+                if len(spool):
+                    raise TransientError("the buffer is away; this pass was dropped. See holdfast doctor.")
+                return cycle
+            finally:
+                await collector.close()
