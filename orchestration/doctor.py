@@ -155,7 +155,7 @@ def _google(settings: Settings) -> Row:
 def _ui(settings: Settings, run: Run | None) -> Row:
     name = f"UI, port {run.port if run and run.port else settings.port}"
     if run and run.port:
-        return Row(dependency=name, configured="HOLDFAST_PORT", ok=True, reachable=f"a run is alive, pid {run.pid}")
+        return Row(dependency=name, configured="HOLDFAST_PORT", ok=True, reachable=f"yes, pid {run.pid}")
     other = holder(settings.port)
     if other is None:
         return Row(dependency=name, configured="HOLDFAST_PORT", ok=None, reachable=_IDLE)

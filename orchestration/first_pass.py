@@ -136,7 +136,7 @@ def _materialize(
     except Exception as error:
         logging.getLogger(__name__).exception("%s could not be run", name)
         return Outcome(asset=name, seconds=time.monotonic() - began_s, error=f"{_line(error)} (see {log})"), []
-    if result.dagster_run.status in (dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.CANCELING):
+    if _was_interrupted(result):
         raise KeyboardInterrupt
     return _outcome(name, result, time.monotonic() - began_s, log), _warnings(instance, result.run_id)
 
@@ -157,6 +157,14 @@ def _outcome(name: str, result: dg.ExecuteInProcessResult, seconds: float, log: 
         is_blocked=any(check.blocking and check.severity == dg.AssetCheckSeverity.ERROR for check in failed),
         error=None if result.success else f"{_reason(result)} (see {log})",
     )
+
+
+def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    """Whether a signal came: while an asset is made, Dagster takes it and makes a failed step of it."""
+    if result.dagster_run.status in (dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.CANCELING):
+        return True
+    errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+    return any(error is not None and error.cls_name == "DagsterExecutionInterruptedError" for error in errors)
 
 
 def _declared_table(result: dg.ExecuteInProcessResult, name: str) -> str | None:

@@ -5,12 +5,9 @@ Only what is not configured is embedded. Every server listens on a unix socket i
 
 import hashlib
 import importlib.util
-import os
-import pwd
 import re
 import shutil
 import signal
-import stat
 import subprocess
 import tempfile
 from collections.abc import Iterable
@@ -23,14 +20,13 @@ from urllib.parse import quote
 import psutil
 
 from holdfast.errors import PermanentError
+from orchestration.accounts import Account, let_in, own_folder, server_account
 from orchestration.runs import Say, end_process
 from orchestration.settings import Settings, dagster_url
 from orchestration.supervisor import Child, Supervisor
 from resources.doctor import postgres_answers, redis_answers
 from resources.postgres import Postgres
 from resources.queries import query
-
-Account = tuple[int, int]
 
 _MAJOR: Final = "18"
 # A socket's path ends up in sun_path: 104 bytes on macOS, 108 on Linux, ".s.PGSQL.5432.lock" included.
@@ -39,7 +35,6 @@ _LONGEST_SOCKET_FOLDER: Final = 80
 _PLAIN_PATH: Final = re.compile(r"[A-Za-z0-9/._+~-]+")
 # PGPORT and its family would move the socket: the servers see none of our environment.
 _ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
-_UNPRIVILEGED: Final = ("postgres", "nobody")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +112,13 @@ def start(settings: Settings, supervisor: Supervisor) -> dict[str, str]:
         PermanentError: a server cannot be started, and why.
     """
     state, say = settings.state, supervisor.say
-    account = _account(state)
+    account = server_account([state / "postgres" / "primary", state / "redis"])
     wanted = stores(settings)
     if wanted or has_redis(settings):
-        binaries = [binary("postgres")] * bool(wanted) + [binary("redis-server")] * has_redis(settings)
-        _let_in(account, [state, *binaries], say)
+        names = ["postgres"] * bool(wanted) + ["redis-server"] * has_redis(settings)
+        let_in(account, [state], [binary(name) for name in names], say)
     for store in wanted:
-        _own_folder(store.sockets, account, say)
+        own_folder(store.sockets, account, say)
         _initialise(store, account, say)
         supervisor.start(_postgres(store, account, say))
         _create_database(store)
@@ -159,13 +154,14 @@ def _postgres(store: Store, account: Account | None, say: Say) -> Child:
         prepare=lambda: _clear(store.data, [store.data / "postmaster.pid", *store.sockets.glob(".s.*")], say),
         is_ready=lambda: postgres_answers(store.url("postgres")),
         stop_signal=signal.SIGINT,
+        stage=0,
     )
 
 
 def _redis(state: Path, account: Account | None, say: Say) -> Child:
     data, sockets = state / "redis", socket_folder(state, "redis")
-    _own_folder(data, account, say)
-    _own_folder(sockets, account, say)
+    own_folder(data, account, say)
+    own_folder(sockets, account, say)
     socket = sockets / "redis.sock"
     argv = [str(binary("redis-server")), "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700"]
     argv += ["--dir", str(data), "--appendonly", "yes", "--appendfsync", "everysec", "--save", ""]
@@ -177,6 +173,7 @@ def _redis(state: Path, account: Account | None, say: Say) -> Child:
         account=account,
         prepare=lambda: _clear(data, [socket], say),
         is_ready=lambda: redis_answers(f"unix://{socket}"),
+        stage=0,
     )
 
 
@@ -185,12 +182,11 @@ def _initialise(store: Store, account: Account | None, say: Say) -> None:
     _check_data(store)
     if (store.data / "PG_VERSION").exists():
         return
-    parent, fresh = store.data.parent, store.data.with_name(f"{store.name}.new")
-    parent.mkdir(mode=0o711, exist_ok=True)
+    fresh = store.data.with_name(f"{store.name}.new")
     if fresh.exists():
         say(f"postgres-{store.name}: an earlier start stopped half way through initdb; making the data folder anew")
         shutil.rmtree(fresh)
-    _own_folder(fresh, account, say)
+    own_folder(fresh, account, say)
     user, group = account or (None, None)
     argv = [binary("initdb"), "-D", fresh, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"]
     made = subprocess.run(  # noqa: S603  the command is ours
@@ -253,60 +249,3 @@ def _inhabitants(data: Path) -> list[psutil.Process]:
             if process.name() in ("postgres", "redis-server") and process.cwd() == str(data.resolve()):
                 found[process.pid] = process
     return [process for process in found.values() if process.ppid() not in found]
-
-
-def _account(state: Path) -> Account | None:
-    """Whom the servers run as: PostgreSQL refuses root. Data that exists already belongs to whom it belongs."""
-    if os.geteuid() != 0:
-        return None
-    for folder in (state / "postgres" / "primary", state / "redis"):
-        with suppress(OSError):
-            owner = folder.stat()
-            if owner.st_uid != 0:
-                return owner.st_uid, owner.st_gid
-    for name in _UNPRIVILEGED:
-        with suppress(KeyError):
-            entry = pwd.getpwnam(name)
-            return entry.pw_uid, entry.pw_gid
-    raise PermanentError(
-        f"PostgreSQL refuses to run as root, and this machine has none of the accounts {', '.join(_UNPRIVILEGED)}. "
-        "Make one (useradd --system postgres), or run as another user."
-    )
-
-
-def _own_folder(folder: Path, account: Account | None, say: Say) -> None:
-    """A folder that only the server's account may enter."""
-    folder.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.is_symlink() or folder.stat().st_uid not in {os.geteuid(), *(account or ())[:1]}:
-        raise PermanentError(
-            f"{folder} belongs to another user (uid {folder.stat().st_uid}); nothing was changed. Run as that user, "
-            "remove the folder, or set HOLDFAST_HOME to another place."
-        )
-    folder.chmod(0o700)
-    if account is not None:
-        os.chown(folder, *account)
-        _let_in(account, [folder], say)
-
-
-def _let_in(account: Account | None, paths: Iterable[Path], say: Say) -> None:
-    """Give the account the search bit on the folders above ``paths``: it may pass, not list or read."""
-    if account is None:
-        return
-    folders = {folder for path in paths for folder in (path if path.is_dir() else path.parent, *path.parents)}
-    opened = []
-    for folder in sorted(folders):
-        found = folder.stat()
-        needed = _search_bit(found, account)
-        if not found.st_mode & needed:
-            folder.chmod(stat.S_IMODE(found.st_mode) | needed)
-            opened.append(str(folder))
-    if opened:
-        name = pwd.getpwuid(account[0]).pw_name
-        say(f"running as root: the servers run as {name}, which may now pass through (not list) {', '.join(opened)}")
-
-
-def _search_bit(found: os.stat_result, account: Account) -> int:
-    if found.st_uid == account[0]:
-        return stat.S_IXUSR
-    return stat.S_IXGRP if found.st_gid == account[1] else stat.S_IXOTH

@@ -39,8 +39,6 @@ def run(settings: Settings, *, once: bool, say: Say) -> int:
         PermanentError: something that must be there cannot be started, and why.
     """
     port = None if once else settings.port
-    if port:
-        check_port(port)
     try:
         with _stops_on_signals(say), Supervisor(settings.state, say=say, port=port) as supervisor:
             return _run(settings, supervisor, port)
@@ -51,6 +49,8 @@ def run(settings: Settings, *, once: bool, say: Say) -> int:
 
 def _run(settings: Settings, supervisor: Supervisor, port: int | None) -> int:
     say = supervisor.say
+    if port:
+        check_port(port)
     try:
         settings = _prepare(settings, supervisor)
         outcomes = _first_pass(settings, supervisor)
@@ -114,7 +114,7 @@ def _first_pass(settings: Settings, supervisor: Supervisor) -> list[first_pass.O
         began_ms = int(time.time() * 1000)
         supervisor.start(_ours("collector", [sys.executable, "-m", "orchestration.cli", "collect"]))
         _await_cycle(settings, began_ms, say)
-        return first_pass.materialize_all(defs, instance, supervisor.log("assets"), say)
+        return first_pass.materialize_all(defs(), instance, supervisor.log("assets"), say)
 
 
 def _reconcile(instance: dg.DagsterInstance, say: Say) -> None:

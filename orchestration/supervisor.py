@@ -50,6 +50,7 @@ class Child:
         prepare: called before every start.
         is_ready: asked until it says yes.
         stop_signal: what makes it end in good order.
+        stage: the later ones use the earlier ones; children of one stage are stopped together, the last stage first.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Child:
     prepare: Callable[[], None] = _nothing
     is_ready: Callable[[], bool] = _always
     stop_signal: signal.Signals = signal.SIGTERM
+    stage: int = 1
     ready_within_s: float = 90.0
     stop_within_s: float = 20.0
 
@@ -139,10 +141,15 @@ class Supervisor:
         self._write()
 
     def stop(self) -> None:
-        """Stop every child, the last one first, and give the folder back."""
+        """Stop every child, the last stage first, and give the folder back."""
         self._is_stopping.set()
-        for entry in reversed(self._entries):
-            _end(entry)
+        for stage in sorted({entry.child.stage for entry in self._entries}, reverse=True):
+            together = [entry for entry in reversed(self._entries) if entry.child.stage == stage]
+            for entry in together:
+                if entry.process.poll() is None:
+                    entry.process.send_signal(entry.child.stop_signal)
+            for entry in together:
+                _end(entry)
         self._entries.clear()
         if self._lock is not None:
             Run.forget(self.state)
@@ -226,12 +233,10 @@ def _dies_with(parent: int, stop_signal: signal.Signals) -> Callable[[], None]:
 
 
 def _end(entry: _Entry) -> None:
-    """End a child by its own signal, then whatever is left in its process group."""
+    """Wait for a child that was asked to end, then end whatever is left in its process group."""
     process = entry.process
-    if process.poll() is None:
-        process.send_signal(entry.child.stop_signal)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(entry.child.stop_within_s)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(entry.child.stop_within_s)
     for last, wait_s in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 1.0)):
         if _signal_group(process.pid, last):
             deadline_s = time.monotonic() + wait_s

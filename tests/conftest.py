@@ -104,11 +104,11 @@ def redis_url(stack: Stack) -> str:
 
 
 @pytest.fixture
-def home_environment(tmp_path: Path) -> Callable[..., dict[str, str]]:
+def home_environment(home: Path) -> Callable[..., dict[str, str]]:
     """An environment for a process of its own state folder: nothing configured but what is named."""
 
     def make(**more: str) -> dict[str, str]:
-        base = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOLDFAST_HOME": str(tmp_path / "home")}
+        base = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOLDFAST_HOME": str(home)}
         return base | more
 
     return make
