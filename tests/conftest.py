@@ -51,6 +51,14 @@ def stack() -> Iterator[Stack]:
             yield Stack(Path(folder), local.start(settings, supervisor))
 
 
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A state folder for servers of this test alone; not made yet."""
+    with tempfile.TemporaryDirectory(prefix="holdfast-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder) / "home"
+
+
 @pytest.fixture(scope="session")
 def _template(stack: Stack) -> str:
     with psycopg.connect(stack.database_url, autocommit=True) as connection:
