@@ -15,7 +15,10 @@ from prometheus_client.samples import Sample
 
 from holdfast.errors import TargetError
 
+# The parser is quadratic in a line's length, and all of a page is parsed at one go.
+LINE_LIMIT: Final = 4096
 LINES_LIMIT: Final = 20_000
+WANTED_LIMIT_CHARS: Final = 4_000_000
 NOTES_LIMIT: Final = 5
 # Source: Prometheus documentation, "Exposition formats": name, optional labels, value, optional timestamp.
 _ANY_SAMPLE: Final = re.compile(r"\n[ \t]*[a-zA-Z_:][a-zA-Z0-9_:]*(?:[ \t]*\{[^\n]*\})?[ \t]+[-+0-9NI]")
@@ -60,8 +63,7 @@ def parse_page(body: bytes, content_type: str, families: Families) -> Page:
     """
     text = _text(body, content_type)
     lines = families.lines.findall(text)
-    if len(lines) > LINES_LIMIT:
-        raise TargetError(f"page has {len(lines)} lines of wanted metrics, at most {LINES_LIMIT} are read")
+    _check_size(lines)
     if not lines and not _ANY_SAMPLE.search(text):
         raise TargetError(f"answered no metrics: no line of the page is one ({content_type or 'no content type'})")
     try:
@@ -106,6 +108,17 @@ def _text(body: bytes, content_type: str) -> str:
     elif not text.endswith("\n"):
         raise TargetError("sent half a page: its last line has no end")
     return "\n" + text
+
+
+def _check_size(lines: Sequence[str]) -> None:
+    if len(lines) > LINES_LIMIT:
+        raise TargetError(f"page has {len(lines)} lines of wanted metrics, at most {LINES_LIMIT} are read")
+    longest = max(map(len, lines), default=0)
+    if longest > LINE_LIMIT:
+        raise TargetError(f"page has a line of {longest} characters, at most {LINE_LIMIT} are read")
+    whole = sum(map(len, lines))
+    if whole > WANTED_LIMIT_CHARS:
+        raise TargetError(f"page has {whole} characters of wanted metrics, at most {WANTED_LIMIT_CHARS} are read")
 
 
 def _sound(samples: Iterable[Sample], counters: frozenset[str], notes: list[str]) -> Iterator[Sample]:

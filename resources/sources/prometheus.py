@@ -21,6 +21,7 @@ from holdfast.metrics.exposition import parse_page
 from holdfast.metrics.rates import Rates
 from holdfast.metrics.targets import Target
 from resources.sources.clock import steady_s
+from resources.sources.names import Names
 from resources.sources.surprises import Log, Surprises
 
 _TICK_S: Final = 0.02
@@ -194,7 +195,7 @@ class PrometheusSource:
         if self._session is None or self._session.closed:
             allow_files(len(self._targets) + _OTHER_FILES)
             # No limit: behind a limit, healthy targets would queue for connections that hung ones hold.
-            connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, keepalive_timeout=120)
+            connector = aiohttp.TCPConnector(limit=0, resolver=Names(), ttl_dns_cache=300, keepalive_timeout=120)
             self._session = aiohttp.ClientSession(
                 connector=connector,
                 headers=_HEADERS,

@@ -4,7 +4,9 @@ import shutil
 import socket
 import subprocess
 import time
+import tracemalloc
 from collections.abc import Iterator
+from typing import Any
 
 import aiohttp
 import pytest
@@ -114,6 +116,31 @@ def test_a_hung_target_does_not_delay_the_others(server: HostileTargets) -> None
     assert len(found.readings) == 100
     assert len(found.failed) == 125
     assert time.monotonic() - began_s < 2.5
+
+
+def test_names_that_nobody_answers_for_do_not_delay_the_others(
+    server: HostileTargets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = socket.getaddrinfo
+
+    def ask_slowly(host: str, *rest: Any) -> Any:
+        time.sleep(1.5 if host.startswith("silent") else 0)
+        return ask("127.0.0.1", *rest)
+
+    monkeypatch.setattr(socket, "getaddrinfo", ask_slowly)
+    targets = [Target(f"silent{i}", f"http://silent{i}:9100/metrics") for i in range(20)]
+    targets += [Target(f"web{i}", f"http://web{i}:{server.port}/healthy") for i in range(50)]
+    (found,) = read(PrometheusSource(targets, timeout_s=1.0))
+    assert len(found.readings) == 50
+
+
+def test_a_bomb_is_never_unpacked_beyond_the_limit(server: HostileTargets) -> None:
+    tracemalloc.start()
+    try:
+        assert "after decompression" in reason(server, "bomb", limit_bytes=1_000_000)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_being_busy_ourselves_times_nobody_out(server: HostileTargets) -> None:

@@ -60,6 +60,8 @@ def test_windows_line_ends_are_read() -> None:
         (b"a_gauge{x=1} 1\n", TEXT, "breaks the metrics format"),
         (b"a_gauge \n", TEXT, "no metrics|breaks the metrics format"),
         (b"a_gauge 1\n" * 20_001, TEXT, "20001 lines"),
+        (b'a_gauge{x="' + b'\\"' * 4_000_000 + b'"} 1\n', TEXT, "line of 80000"),
+        ((b'a_gauge{x="' + b"x" * 4000 + b'"} 1\n') * 1000, TEXT, "characters of wanted metrics"),
     ],
 )
 def test_what_is_no_page_of_metrics_is_refused_with_its_reason(body: bytes, kind: str, reason: str) -> None:
