@@ -50,7 +50,8 @@ async def _compare(targets: list[Target], passes: int) -> None:
     for number in range(1, passes + 1):
         await _measured("holdfast", number, partial(_with_holdfast, source))
     await source.close()
-    await _measured("aiohttp + whole pages parsed", 1, partial(_with_aiohttp, targets))
+    await _measured("aiohttp, whole pages parsed", 1, partial(_with_aiohttp, targets, 100))
+    await _measured("the same without connection limit", 1, partial(_with_aiohttp, targets, 0))
 
 
 async def _measured(way: str, number: int, collect: Callable[[], Awaitable[int]]) -> None:
@@ -64,8 +65,9 @@ async def _with_holdfast(source: PrometheusSource) -> int:
     return len((await source.read(int(time.time()))).readings)
 
 
-async def _with_aiohttp(targets: list[Target]) -> int:
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)) as session:
+async def _with_aiohttp(targets: list[Target], connections: int) -> int:
+    connector, timeout = aiohttp.TCPConnector(limit=connections), aiohttp.ClientTimeout(total=TIMEOUT_S)
+    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
         return sum(await asyncio.gather(*(_one(session, target.url) for target in targets)))
 
 

@@ -176,7 +176,7 @@ class PrometheusSource:
     def _measure(self, server_id: str, answer: _Answer) -> node.Measured:
         page = parse_page(_decompressed(answer, self._limit_bytes), answer.content_type, node.FAMILIES)
         if not page.samples and not page.notes:
-            raise TargetError("its page has no metric that Holdfast knows (see docs/operations.md)")
+            raise TargetError("its page has no metric that Holdfast knows (node_*, http_requests_*, active_users, …)")
         measured = node.measure(server_id, page.samples, self._rates, now_s=time.time(), clock_s=answer.clock_s)
         notes = (*page.notes, *measured.notes)
         if not measured.codes:

@@ -128,9 +128,10 @@ def test_a_stuck_source_does_not_delay_the_cycle_and_is_left_alone_while_it_is_s
     async def go() -> None:
         what = collector(buffer, spool, stuck, good)
         await what.once(2)
-        assert time.monotonic() - began_s < 2
+        first_s = time.monotonic() - began_s
         await what.once(4)
-        assert time.monotonic() - began_s < 2.2
+        assert first_s < 2
+        assert time.monotonic() - began_s - first_s < 1
 
     asyncio.run(go())
     assert buffer.cycles[0].failed == {"stuck": "no answer within 1.3 s; the other sources went on without it"}
@@ -193,7 +194,7 @@ def test_a_buffer_that_hangs_delays_no_cycle_and_gets_everything_in_the_end(buff
         for at_s in (2, 4):
             began_s = time.monotonic()
             await what.once(at_s)
-            assert time.monotonic() - began_s < 1
+            assert time.monotonic() - began_s < 1.4
         assert len(spool) == 2
         buffer.delay_s = 0
         await asyncio.sleep(1.6)
