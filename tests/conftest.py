@@ -1,19 +1,22 @@
 """One embedded stack for the whole session; a fresh database and an empty Redis for every test that asks."""
 
 import itertools
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import dagster as dg
 import psycopg
 import pytest
 import redis
 from psycopg import sql
 
 from orchestration import local
-from orchestration.settings import load
+from orchestration.settings import PROJECT, dagster_url, load
 from orchestration.supervisor import Supervisor
 from resources.migrations import migrate
 from resources.postgres import Postgres
@@ -120,3 +123,42 @@ def home_environment(home: Path) -> Callable[..., dict[str, str]]:
         return base | more
 
     return make
+
+
+@pytest.fixture(scope="session")
+def _dagster_template(stack: Stack) -> str:
+    """A database that Dagster has made its tables in, once for the session."""
+    with psycopg.connect(stack.database_url, autocommit=True) as connection:
+        connection.execute("create database with_dagster")
+    url = _beside(stack.database_url, "with_dagster")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("create schema dagster")
+    with _instance(url, stack.home / "template"):
+        pass
+    return "with_dagster"
+
+
+@contextmanager
+def _instance(url: str, home: Path) -> Iterator[dg.DagsterInstance]:
+    """Dagster on our ``dagster.yaml``, its storage in a database."""
+    home.mkdir(exist_ok=True)
+    shutil.copyfile(PROJECT / "dagster.yaml", home / "dagster.yaml")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_DATABASE_URL", dagster_url(url))
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            yield instance
+
+
+@pytest.fixture
+def dagster_database_url(stack: Stack, _dagster_template: str) -> Iterator[str]:
+    """A database with Dagster's tables, on its search path, of this test alone."""
+    for url in _fresh_database(stack.database_url, _dagster_template):
+        yield dagster_url(url).replace("+psycopg2", "")
+
+
+@pytest.fixture
+def instance(stack: Stack, _dagster_template: str, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """Dagster on Postgres, as it runs in earnest, of this test alone."""
+    for url in _fresh_database(stack.database_url, _dagster_template):
+        with _instance(url, tmp_path / "dagster") as instance:
+            yield instance
