@@ -1,0 +1,224 @@
+import json
+import os
+import pwd
+import secrets
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from orchestration import local
+from orchestration.doctor import Row, examine, report
+from orchestration.settings import load
+from resources.doctor import examine_primary, examine_redis, examine_secondary, examine_storage
+from resources.postgres import Postgres
+
+BUDGET = 500_000_000
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A PostgreSQL server on TCP that asks for passwords."""
+
+    port: int
+    password: str
+
+    def url(self, password: str | None = None, user: str = "app", database: str = "postgres") -> str:
+        return f"postgresql://{user}:{password or self.password}@127.0.0.1:{self.port}/{database}"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    folder = Path(f"/tmp/holdfast-guarded-{secrets.token_hex(4)}")
+    folder.mkdir(mode=0o700)
+    account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+    become = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
+    if account:
+        os.chown(folder, account.pw_uid, account.pw_gid)
+    data, password = folder / "data", "correct horse"
+    argv = [local.binary("initdb"), "-D", data, "-U", "postgres", "--auth-local=trust", "--auth-host=scram-sha-256"]
+    subprocess.run(argv, cwd=folder, check=True, capture_output=True, **become)  # type: ignore[call-overload]
+    port = free_port()
+    argv = [local.binary("postgres"), "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", folder, "-c", "fsync=off"]
+    with subprocess.Popen(argv, cwd=folder, stderr=subprocess.DEVNULL, **become) as server:  # type: ignore[call-overload]
+        admin = f"postgresql://postgres@/postgres?host={folder}&port={port}"
+        with _eventually(admin) as connection:
+            connection.execute("create role app login password 'correct horse'")
+            connection.execute("create role holder login password 'correct horse' createrole")
+            connection.execute("create role strict login password 'correct horse'")
+            connection.execute("alter role strict set default_transaction_read_only = on")
+            connection.execute("create database own owner holder")
+        yield Guarded(port, password.replace(" ", "%20"))
+        server.send_signal(2)
+        server.wait(15)
+    shutil.rmtree(folder)
+
+
+def _eventually(url: str) -> psycopg.Connection[object]:
+    for _ in range(100):
+        try:
+            return psycopg.connect(url, autocommit=True)
+        except psycopg.OperationalError:
+            subprocess.run(["sleep", "0.1"], check=True)
+    raise AssertionError("the server did not come up")
+
+
+def rows_by_name(**environment: str) -> dict[str, Row]:
+    return {row.dependency: row for row in examine(load(environment))}
+
+
+def test_a_healthy_store_has_no_remedy(database_url: str) -> None:
+    found = examine_primary(database_url, "DATABASE_URL", BUDGET)
+    assert found.problem is None
+    assert found.remedy is None
+    assert found.version == "18.4" or (found.version or "").startswith("18.")
+    assert found.migrations == "done"
+    assert found.latency_ms is not None
+    assert found.latency_ms > 0
+    assert "of 500 MB" in (found.quota or "")
+
+
+def test_pending_migrations_name_the_command(empty_database_url: str) -> None:
+    found = examine_primary(empty_database_url, "DATABASE_URL", BUDGET)
+    assert "migrations are pending" in (found.problem or "")
+    assert found.remedy == "holdfast migrate"
+    assert (found.migrations or "").endswith("pending")
+
+
+def test_a_nearly_full_store_is_told_before_it_is_full(database_url: str) -> None:
+    found = examine_primary(database_url, "DATABASE_URL", 9_000_000)
+    assert found.problem is None
+    assert "nearly full" in (found.remedy or "")
+
+
+def test_a_wrong_password_is_named_and_never_printed(guarded: Guarded) -> None:
+    found = examine_primary(guarded.url("sesame"), "DATABASE_URL", BUDGET)
+    assert not found.is_reachable
+    assert "password authentication failed" in (found.problem or "")
+    assert found.remedy == "correct the user or the password in DATABASE_URL"
+    assert "sesame" not in repr(found)
+
+
+def test_a_missing_database_is_named(guarded: Guarded) -> None:
+    found = examine_secondary(guarded.url(database="nowhere"), "SUPABASE_DB_URL")
+    assert found.remedy == "correct the database in SUPABASE_DB_URL, or create it"
+
+
+def test_a_role_without_rights_is_told_which_one_it_lacks(guarded: Guarded) -> None:
+    found = examine_primary(guarded.url(), "DATABASE_URL", BUDGET)
+    assert "app may not create schemas" in (found.problem or "")
+    assert "grant create on database" in (found.remedy or "")
+    found = examine_primary(guarded.url(user="holder", database="own"), "DATABASE_URL", BUDGET)
+    assert found.remedy == "holdfast migrate"
+
+
+def test_a_read_only_role_is_a_failure(guarded: Guarded) -> None:
+    for found in (
+        examine_primary(guarded.url(user="strict"), "DATABASE_URL", BUDGET),
+        examine_secondary(guarded.url(user="strict"), "SUPABASE_DB_URL"),
+    ):
+        assert "read-only" in (found.problem or "")
+        assert "make room" in (found.remedy or "")
+
+
+def test_a_read_only_database_is_a_failure(database_url: str) -> None:
+    name = sql.Identifier(database_url.split("@/")[1].split("?")[0])
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("alter database {} set default_transaction_read_only = on").format(name))
+    assert "read-only" in (examine_primary(database_url, "DATABASE_URL", BUDGET).problem or "")
+
+
+def test_a_server_that_is_too_old_says_found_and_needed(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("resources.doctor._OLDEST_POSTGRES", 99)
+    found = examine_primary(database_url, "DATABASE_URL", BUDGET)
+    assert (found.problem or "").endswith("found, 99 or newer needed")
+
+
+def test_a_refused_connection_and_an_unknown_host_have_their_remedies() -> None:
+    refused = examine_primary(f"postgresql://u:sesame@127.0.0.1:{free_port()}/x", "DATABASE_URL", BUDGET)
+    assert refused.remedy == "start the server, or correct host and port in DATABASE_URL"
+    unknown = examine_primary("postgresql://u:sesame@nowhere.invalid/x", "DATABASE_URL", BUDGET)
+    assert unknown.remedy == "correct the host in DATABASE_URL, or this machine's DNS"
+    assert "sesame" not in repr((refused, unknown))
+
+
+def test_storage_without_its_schema_is_told(empty_database_url: str) -> None:
+    found = examine_storage(f"{empty_database_url}&options=-csearch_path%3Ddagster", "DAGSTER_DATABASE_URL")
+    assert found.remedy == "create schema dagster, or make run"
+    with Postgres(empty_database_url).transaction() as db:
+        db.execute("embedded/create_schema")
+    found = examine_storage(f"{empty_database_url}&options=-csearch_path%3Ddagster", "DAGSTER_DATABASE_URL")
+    assert (found.problem, found.migrations) == (None, "at first run")
+
+
+def test_redis_tells_its_version_and_memory(redis_url: str) -> None:
+    found = examine_redis(redis_url, "REDIS_URL")
+    assert found.problem is None
+    assert (found.version or "").startswith("6.2")
+    assert "MB" in (found.quota or "")
+
+
+def test_redis_away_has_a_remedy() -> None:
+    found = examine_redis(f"redis://:sesame@127.0.0.1:{free_port()}/0", "REDIS_URL")
+    assert found.remedy == "start the server, or correct host and port in REDIS_URL"
+    assert "sesame" not in repr(found)
+
+
+def test_what_is_embedded_and_not_running_is_no_failure(tmp_path: Path) -> None:
+    rows = rows_by_name(HOLDFAST_HOME=str(tmp_path / "home"), HOLDFAST_PORT=str(free_port()))
+    for name in ("primary Postgres", "secondary Postgres", "Dagster storage", "Redis"):
+        assert (rows[name].configured, rows[name].ok, rows[name].reachable) == ("embedded", None, "not running")
+    assert not any(row.ok is False for row in rows.values())
+    assert not (tmp_path / "home").exists()
+
+
+def test_what_is_off_says_so(tmp_path: Path, database_url: str) -> None:
+    rows = rows_by_name(HOLDFAST_HOME=str(tmp_path), DATABASE_URL=database_url, REDIS_ENABLED="false")
+    assert rows["primary Postgres"].ok
+    assert rows["Dagster storage"].configured == "DATABASE_URL"
+    for name in ("secondary Postgres", "Redis", "Google Cloud Monitoring"):
+        assert (rows[name].configured, rows[name].ok) == ("off", None)
+
+
+def test_every_endpoint_has_its_row(tmp_path: Path) -> None:
+    rows = rows_by_name(
+        HOLDFAST_HOME=str(tmp_path), METRICS_TARGETS=f"local,web1=http://127.0.0.1:{free_port()}/metrics"
+    )
+    assert rows["metrics: this machine"].ok
+    assert rows["metrics: web1"].ok is False
+    assert "METRICS_TARGETS" in (rows["metrics: web1"].remedy or "")
+
+
+def test_a_taken_port_is_a_failure_with_the_way_out(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        row = rows_by_name(HOLDFAST_HOME=str(tmp_path), HOLDFAST_PORT=str(port))[f"UI, port {port}"]
+    assert row.ok is False
+    assert f"pid {os.getpid()}" in (row.problem or "")
+    assert "HOLDFAST_PORT" in (row.remedy or "")
+
+
+def test_the_table_fits_100_columns_and_json_is_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = examine(load({"HOLDFAST_HOME": str(tmp_path), "DATABASE_URL": "postgresql://u:sesame@127.0.0.1:1/x"}))
+    report(rows, as_json=False)
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 100
+    assert "to do: start the server, or correct host and port in DATABASE_URL" in text
+    report(rows, as_json=True)
+    out = capsys.readouterr().out
+    assert {row["dependency"]: row["ok"] for row in json.loads(out)}["primary Postgres"] is False
+    assert "sesame" not in text + out
