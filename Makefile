@@ -42,7 +42,7 @@ check: $(DEV) ## all that CI does: format, lint, types, import contracts, SQL li
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/sqlfluff lint --nofail-on-unused --disable-progress-bar resources/sql
+	@$(BIN)/sqlfluff lint --disable-progress-bar resources/sql
 	@$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: bench

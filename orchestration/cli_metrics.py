@@ -73,7 +73,9 @@ def show(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(document))
         return
-    table = Table("server", "status", "cpu %", "memory %", "disk %", "load", "in B/s", "out B/s", "newest (UTC)", box=None)
+    table = Table(
+        "server", "status", "cpu %", "memory %", "disk %", "load", "in B/s", "out B/s", "newest (UTC)", box=None
+    )
     for server in document["servers"]:
         values = [server["metrics"].get(name) for name in ("cpu", "memory", "disk", "load", "networkIn", "networkOut")]
         shown = ["·" if value is None else f"{value:g}" for value in values]
@@ -148,7 +150,7 @@ def pin(server: str | None, from_at: datetime, until_at: datetime, reason: str) 
         raise click.UsageError(f"--from {from_at} is not before --until {until_at}")
     with wiring.open_postgres(_settings()).transaction() as db:
         number = db.value(
-            "metrics/pin",
+            "metrics_retention/pin",
             server_id=server,
             pinned_from=from_at.replace(tzinfo=UTC),
             pinned_until=until_at.replace(tzinfo=UTC),
@@ -168,8 +170,8 @@ def acknowledge_gaps() -> None:
     from orchestration import wiring
 
     with wiring.open_postgres(_settings()).transaction() as db:
-        gaps = db.rows("metrics/open_gaps")
-        db.execute("metrics/acknowledge_gaps")
+        gaps = db.rows("metrics_moving/open_gaps")
+        db.execute("metrics_moving/acknowledge_gaps")
     for number, lost_from, lost_until, reason in gaps:
         click.echo(f"event {number}: {lost_from} to {lost_until or '?'}: {reason}")
     click.echo(f"{len(gaps)} events noted")

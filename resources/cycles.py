@@ -29,7 +29,7 @@ class PostgresCycles:
         """The entries behind the position."""
         number = int(position.partition("-")[2])
         with self._postgres.transaction() as db:
-            rows = db.rows("cycles/read_from", cycle_no=number, limit=limit + 1)
+            rows = db.rows("cycles/read_from", cycle_no=number, row_limit=limit + 1)
         entries = [Entry(f"{ms}-{cycle_no}", packed) for cycle_no, ms, packed in rows]
         if position == START:
             return Batch(entries[:limit], is_cut=False)

@@ -76,7 +76,7 @@ def _in_batches(postgres: Postgres, path: str, **parameters: Any) -> int:
     total = 0
     while True:
         with postgres.transaction() as db:
-            rows = db.execute(path, limit=BATCH_ROWS, **parameters)
+            rows = db.execute(path, row_limit=BATCH_ROWS, **parameters)
         total += rows
         if rows < BATCH_ROWS:
             return total

@@ -75,7 +75,7 @@ def test_every_query_is_understood_by_the_migrated_database(
     with psycopg.connect(url, autocommit=True) as connection:
         # What a query finds only in the middle of its transaction.
         for name in ("make_staging", "make_former"):
-            if story == "metrics":
+            if name in queries(story):
                 text = queries(story)[name].replace(" on commit drop", "").replace("%(day)s", "date '2026-01-01'")
                 connection.execute(text)
         for name, body in statements(story):

@@ -20,7 +20,7 @@ def no_cycle_was_lost(postgres: PostgresResource) -> dg.AssetCheckResult:
     An event stays open until an operator takes note: ``holdfast metrics acknowledge-gaps``.
     """
     with postgres.client().transaction() as db:
-        gaps = db.rows("metrics/open_gaps")
+        gaps = db.rows("metrics_moving/open_gaps")
     ranges = {
         f"lost_{gap_id}": f"{lost_from} to {lost_until or '?'}: {reason}"
         for gap_id, lost_from, lost_until, reason in gaps
@@ -36,7 +36,7 @@ def the_last_hour_is_complete(postgres: PostgresResource, collector: CollectorRe
     """
     until_at = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     with postgres.client().transaction() as db:
-        rows = db.rows("metrics/coverage", from_at=until_at - timedelta(hours=1), until_at=until_at)
+        rows = db.rows("metrics_reading/coverage", from_at=until_at - timedelta(hours=1), until_at=until_at)
     expected = 3600 // collector.every_s
     short = {server_id: samples for server_id, samples in rows if samples < COMPLETE * expected}
     return dg.AssetCheckResult(
@@ -51,7 +51,7 @@ def rollups_equal_their_samples(postgres: PostgresResource) -> dg.AssetCheckResu
     """The newest closed day or hours, counted again from the samples, give the rollups that are stored."""
     now = datetime.now(UTC)
     with postgres.client().transaction() as db:
-        compared, different = db.rows("metrics/compare_hours", now=now, day=now.date())[0]
+        compared, different = db.rows("metrics_rollups/compare_hours", now=now, day=now.date())[0]
     return dg.AssetCheckResult(passed=different == 0, metadata={"compared_rows": compared, "different_rows": different})
 
 

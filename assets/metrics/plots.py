@@ -13,8 +13,8 @@ from resources.postgres import Postgres
 def fleet_plot(postgres: Postgres) -> dg.MarkdownMetadataValue:
     """The fleet's mean processor and memory use over the newest hour."""
     with postgres.transaction() as db:
-        newest_at = db.value("metrics/newest_instant")
-        rows = db.rows("metrics/recent_points", newest_at=newest_at) if newest_at else []
+        newest_at = db.value("metrics_reading/newest_instant")
+        rows = db.rows("metrics_reading/recent_points", newest_at=newest_at) if newest_at else []
     series = {
         "processor": [(at, cpu) for at, cpu, _, _ in rows],
         "memory": [(at, memory) for at, _, memory, _ in rows],
@@ -26,7 +26,7 @@ def fleet_plot(postgres: Postgres) -> dg.MarkdownMetadataValue:
 def day_plot(postgres: Postgres, day: datetime) -> dg.MarkdownMetadataValue:
     """The fleet's processor use over the newest 24 rolled-up hours: mean and highest."""
     with postgres.transaction() as db:
-        rows = db.rows("metrics/fleet_day", metric="cpu_pct", day=day)
+        rows = db.rows("metrics_reading/fleet_day", metric="cpu_pct", day=day)
     rows.sort()
     series = {"mean": [(at, avg) for at, avg, _ in rows], "highest": [(at, high) for at, _, high in rows]}
     title = "Processor use by hour, all servers"
@@ -36,8 +36,8 @@ def day_plot(postgres: Postgres, day: datetime) -> dg.MarkdownMetadataValue:
 def preview(postgres: Postgres) -> dg.TableMetadataValue:
     """The ten newest rows of history."""
     with postgres.transaction() as db:
-        newest_at = db.value("metrics/newest_instant")
-        rows = db.rows("metrics/history_preview", newest_at=newest_at) if newest_at else []
+        newest_at = db.value("metrics_reading/newest_instant")
+        rows = db.rows("metrics_reading/history_preview", newest_at=newest_at) if newest_at else []
     names = [column.name for column in HISTORY.columns]
     records = [dg.TableRecord(_printable(dict(zip(names, row, strict=True)))) for row in rows]
     return dg.MetadataValue.table(records, HISTORY)

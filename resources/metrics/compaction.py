@@ -44,7 +44,7 @@ class Compacted:
 def closed_days(postgres: Postgres, now: datetime) -> list[date]:
     """Hot days that are over, oldest first."""
     with postgres.transaction() as db:
-        return [day for day, _ in db.rows("metrics/hot_days") if day < now.date()]
+        return [day for day, _ in db.rows("metrics_chunks/hot_days") if day < now.date()]
 
 
 def compact_day(postgres: Postgres, day: date) -> Compacted:
@@ -56,27 +56,27 @@ def compact_day(postgres: Postgres, day: date) -> Compacted:
         VerificationError: they did not; everything is as it was.
     """
     with postgres.transaction() as db:
-        db.execute("metrics/lock")
-        servers = [row[0] for row in db.rows("metrics/day_servers", day=day)]
-        db.execute("metrics/ensure_chunk_week", day=day)
-        rows = db.execute("metrics/make_former", day=day)
+        db.execute("metrics_moving/lock")
+        servers = [row[0] for row in db.rows("metrics_chunks/day_servers", day=day)]
+        db.execute("metrics_chunks/ensure_chunk_week", day=day)
+        rows = db.execute("metrics_chunks/make_former", day=day)
         for start in range(0, len(servers), SERVERS_AT_ONCE):
             _chunk_servers(db, day, servers[start : start + SERVERS_AT_ONCE])
-        differences = db.value("metrics/chunk_differences", day=day)
+        differences = db.value("metrics_chunks/chunk_differences", day=day)
         if differences:
             raise VerificationError(
                 f"chunks of {day}: {differences} rows read back differently from the {rows} hot rows; nothing was "
                 "changed and the day stays hot. Please report this with the Postgres version."
             )
-        db.execute("metrics/drop_former")
-        db.execute("metrics/drop_recent_day", day=day)
+        db.execute("metrics_chunks/drop_former")
+        db.execute("metrics_chunks/drop_recent_day", day=day)
     return Compacted(day, rows, len(servers))
 
 
 def _chunk_servers(db: Transaction, day: date, server_nos: Sequence[int]) -> None:
-    columns = db.rows("metrics/day_columns", day=day, server_nos=list(server_nos))
-    db.execute("metrics/delete_chunks", day=day, server_nos=list(server_nos))
-    db.copy_in("metrics/copy_chunks", CHUNK_TYPES, (_row(day, *row) for row in columns))
+    columns = db.rows("metrics_chunks/day_columns", day=day, server_nos=list(server_nos))
+    db.execute("metrics_chunks/delete_chunks", day=day, server_nos=list(server_nos))
+    db.copy_in("metrics_chunks/copy_chunks", CHUNK_TYPES, (_row(day, *row) for row in columns))
 
 
 def _row(day: date, server_no: int, second_of_day: list[int], *codes: list[int | None]) -> tuple[Any, ...]:

@@ -18,7 +18,7 @@ from resources.redis import SNAPSHOT_KEY, RedisClient, RedisResource
 def fleet(postgres: Postgres) -> list[ServerState]:
     """The newest state of every server that was ever sampled."""
     with postgres.transaction() as db:
-        rows = db.rows("metrics/newest_rows")
+        rows = db.rows("metrics_reading/newest_rows")
     return [
         ServerState(server_id, last_at, dict(zip(METRIC_NAMES, codes, strict=True)))
         for server_id, last_at, *codes in rows
@@ -49,7 +49,7 @@ def publish_to_postgres(
 ) -> None:
     """Write the snapshot to its one row."""
     with postgres.transaction() as db:
-        db.execute("metrics/write_snapshot", document=_document(states, now, stale_after))
+        db.execute("metrics_reading/write_snapshot", document=_document(states, now, stale_after))
 
 
 def _document(states: Sequence[ServerState], now: datetime, stale_after: timedelta) -> str:

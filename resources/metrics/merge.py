@@ -40,10 +40,10 @@ def merge_readings(db: Transaction, readings: Iterable[Reading]) -> Merged:
     ]
     days = frozenset(datetime.fromtimestamp(at_s, UTC).date() for at_s in {at_s for _, at_s in combined})
     for day in sorted(days):
-        db.execute("metrics/ensure_recent_day", day=day)
+        db.execute("metrics_moving/ensure_recent_day", day=day)
     stored_rows = merge_rows(db, rows, days)
     if stored_rows:
-        db.execute("metrics/mark_due", days=sorted(days))
+        db.execute("metrics_moving/mark_due", days=sorted(days))
     return Merged(len(rows), stored_rows, days)
 
 
@@ -64,17 +64,17 @@ def merge_rows(db: Transaction, rows: Sequence[Row], days: Collection[date]) -> 
     Rows are nearly always new, so they are sent straight into the table first; only where one of them is
     there already (a second collector, a replay) do they go through a staging table.
     """
-    compacted = [row[0] for row in db.rows("metrics/compacted_days", days=sorted(days))]
+    compacted = [row[0] for row in db.rows("metrics_moving/compacted_days", days=sorted(days))]
     if not compacted:
         try:
             with db.savepoint():
-                return db.copy_in("metrics/copy_recent", ROW_TYPES, rows)
+                return db.copy_in("metrics_moving/copy_recent", ROW_TYPES, rows)
         except DuplicateRowError:
             pass
-    db.execute("metrics/make_staging")
-    db.copy_in("metrics/copy_staging", ROW_TYPES, rows)
-    stored_rows = db.execute("metrics/merge_staging", compacted=compacted)
-    db.execute("metrics/drop_staging")
+    db.execute("metrics_moving/make_staging")
+    db.copy_in("metrics_moving/copy_staging", ROW_TYPES, rows)
+    stored_rows = db.execute("metrics_moving/merge_staging", compacted=compacted)
+    db.execute("metrics_moving/drop_staging")
     return stored_rows
 
 
@@ -86,9 +86,9 @@ def _server_numbers(db: Transaction, combined: Iterable[tuple[str, int]]) -> dic
         last[server_id] = max(last.get(server_id, at_s), at_s)
     server_ids = sorted(first)
     db.execute(
-        "metrics/see_servers",
+        "metrics_moving/see_servers",
         server_ids=server_ids,
         first_at=[datetime.fromtimestamp(first[server_id], UTC) for server_id in server_ids],
         last_at=[datetime.fromtimestamp(last[server_id], UTC) for server_id in server_ids],
     )
-    return dict(db.rows("metrics/server_numbers", server_ids=server_ids))
+    return dict(db.rows("metrics_moving/server_numbers", server_ids=server_ids))

@@ -85,8 +85,8 @@ def move(postgres: Postgres, buffer: CycleBuffer, *, batch_cycles: int, log: log
 def _move_batch(
     db: Transaction, buffer: CycleBuffer, batch_cycles: int, moved: Moved, log: logging.Logger
 ) -> tuple[Watermark, Batch]:
-    db.execute("metrics/lock")
-    found = db.fetch("metrics/watermark", Watermark)
+    db.execute("metrics_moving/lock")
+    found = db.fetch("metrics_moving/watermark", Watermark)
     before = found[0] if found else Watermark(START, None, datetime.now(UTC))
     # The buffer is read while the watermark is locked: that is what makes two movers safe.
     batch = buffer.read_after(before.position, batch_cycles)
@@ -103,7 +103,7 @@ def _move_batch(
     _count(moved, cycles, readings, len(readings) - len(possible), merged.stored_rows)
     if batch.entries or batch.is_cut:
         position = START if batch.is_cut and not batch.entries else moved.position
-        db.execute("metrics/move_watermark", position=position, covers_until=moved.newest_at)
+        db.execute("metrics_moving/move_watermark", position=position, covers_until=moved.newest_at)
     return before, batch
 
 
@@ -119,7 +119,7 @@ def _unpack(db: Transaction, entries: Sequence[Entry], moved: Moved, log: loggin
             cycle = unpack(entry.packed)
         except MalformedEntryError as error:
             moved.rejected_entries += 1
-            db.execute("metrics/reject", position=entry.position, reason=str(error), packed=entry.packed)
+            db.execute("metrics_moving/reject", position=entry.position, reason=str(error), packed=entry.packed)
             log.warning("metrics: entry %s set aside in holdfast.metrics_rejected: %s", entry.position, error)
             continue
         cycles.append(cycle)
@@ -145,7 +145,7 @@ def _record_gap(db: Transaction, before: Watermark, cycles: Sequence[Cycle], mov
     lost_from = before.covers_until or before.now
     lost_until = min((cycle.at for cycle in cycles), default=None)
     reason = f"the buffer no longer holds entry {before.position}, the last one that was read"
-    db.execute("metrics/record_gap", lost_from=lost_from, lost_until=lost_until, reason=reason)
+    db.execute("metrics_moving/record_gap", lost_from=lost_from, lost_until=lost_until, reason=reason)
     log.error(
         "metrics: DATA LOSS: cycles after %s%s may be lost: %s. The buffer was trimmed or emptied before it was read: "
         "move more often, or raise its capacity.",
@@ -166,7 +166,7 @@ def _reject_readings(
     servers = sorted({reading.server_id for reading in readings if id(reading) not in kept})
     reason = f"instants more than {MOST_LATE.days} days old or {MOST_EARLY} ahead, of: {', '.join(servers[:20])}"
     for entry in entries:
-        db.execute("metrics/reject", position=entry.position, reason=reason, packed=entry.packed)
+        db.execute("metrics_moving/reject", position=entry.position, reason=reason, packed=entry.packed)
     log.error("metrics: %d readings set aside in holdfast.metrics_rejected: %s", len(readings) - len(possible), reason)
 
 

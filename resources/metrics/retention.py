@@ -31,8 +31,8 @@ class Thinned:
 def look(postgres: Postgres, *, budget_bytes: int, raw_days: int, today: date) -> RetentionPlan:
     """Plan what should go. Changes nothing."""
     with postgres.transaction() as db:
-        weeks = db.fetch("metrics/chunk_weeks", ChunkWeek)
-        database_bytes = db.value("metrics/database_bytes")
+        weeks = db.fetch("metrics_retention/chunk_weeks", ChunkWeek)
+        database_bytes = db.value("metrics_retention/database_bytes")
     return plan_retention(
         weeks, database_bytes=database_bytes, budget_bytes=budget_bytes, raw_days=raw_days, today=today
     )
@@ -43,28 +43,28 @@ def apply(postgres: Postgres, plan: RetentionPlan, *, hourly_days: int, today: d
     freed_bytes = 0
     for week in plan.weeks:
         with postgres.transaction() as db:
-            db.execute("metrics/lock")
-            before = db.value("metrics/week_bytes", week=week.week)
+            db.execute("metrics_moving/lock")
+            before = db.value("metrics_retention/week_bytes", week=week.week)
             if before is None:
                 continue
-            db.execute("metrics/thin_week", week=week.week)
-            freed_bytes += before - (db.value("metrics/week_bytes", week=week.week) or 0)
+            db.execute("metrics_retention/thin_week", week=week.week)
+            freed_bytes += before - (db.value("metrics_retention/week_bytes", week=week.week) or 0)
     with postgres.transaction() as db:
-        hourly_rows = db.execute("metrics/delete_old_hours", before=today - timedelta(days=hourly_days))
-        database_bytes = db.value("metrics/database_bytes")
+        hourly_rows = db.execute("metrics_retention/delete_old_hours", before=today - timedelta(days=hourly_days))
+        database_bytes = db.value("metrics_retention/database_bytes")
     return Thinned(len(plan.weeks), freed_bytes, hourly_rows, database_bytes)
 
 
 def growth_bytes_a_day(postgres: Postgres) -> int:
     """Bytes of one average day of raw samples, from the newest four weeks; 0 before the first chunk."""
     with postgres.transaction() as db:
-        return int(db.value("metrics/daily_growth_bytes") or 0)
+        return int(db.value("metrics_retention/daily_growth_bytes") or 0)
 
 
 def largest_relations(postgres: Postgres) -> list[tuple[str, int]]:
     """What takes the most room: name and bytes of five tables."""
     with postgres.transaction() as db:
-        return [(name, size) for name, size in db.rows("metrics/largest_relations")]
+        return [(name, size) for name, size in db.rows("metrics_retention/largest_relations")]
 
 
 class RetentionResource(dg.ConfigurableResource[Any]):

@@ -24,13 +24,15 @@ def roll_up(postgres: Postgres, rollup: Rollup, day: date, now: datetime) -> Rol
     A day whose samples were thinned keeps the rollups it has.
     """
     with postgres.transaction() as db:
-        marked_at = db.value("metrics/due_mark", rollup=rollup, day=day)
-        rows = db.execute("metrics/roll_hours" if rollup == "hourly" else "metrics/roll_days", day=day, now=now)
-        db.execute("metrics/settle_due", rollup=rollup, day=day, marked_at=marked_at, now=now)
+        marked_at = db.value("metrics_rollups/due_mark", rollup=rollup, day=day)
+        rows = db.execute(
+            "metrics_rollups/roll_hours" if rollup == "hourly" else "metrics_rollups/roll_days", day=day, now=now
+        )
+        db.execute("metrics_rollups/settle_due", rollup=rollup, day=day, marked_at=marked_at, now=now)
     return Rolled(day, rows)
 
 
 def due_days(postgres: Postgres, rollup: Rollup, now: datetime) -> Sequence[date]:
     """Days whose samples are newer than their rollup, oldest first."""
     with postgres.transaction() as db:
-        return [row[0] for row in db.rows("metrics/due_days", rollup=rollup, now=now)]
+        return [row[0] for row in db.rows("metrics_rollups/due_days", rollup=rollup, now=now)]

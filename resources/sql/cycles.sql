@@ -22,7 +22,7 @@ select
 from holdfast.metrics_cycles
 where cycle_no >= %(cycle_no)s
 order by cycle_no
-limit %(limit)s;
+limit %(row_limit)s;
 
 -- name: delete_before
 -- Drop the entries before a number.

@@ -2,7 +2,7 @@
 -- Each block: "-- name:", one line on what it does, then what it returns.
 
 -- name: lock
--- Let one process migrate at a time; held to the end of the transaction.
+-- Let one process migrate at a time. Held to the end of the transaction.
 -- Returns: one row, of no interest.
 select pg_advisory_xact_lock(hashtext('holdfast.migrations'));
 

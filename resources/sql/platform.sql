@@ -1,5 +1,5 @@
 -- Platform: keeping Dagster's own storage small. Tables: Dagster's, in the schema its connection is set to.
--- Dagster has no retention for event logs; rows that say what was materialized, checked and fresh are kept.
+-- Dagster has no retention for event logs. Rows that say what was materialized, checked and fresh are kept.
 -- Each block: "-- name:", one line on what it does, then what it returns.
 
 -- name: prune_run_events
@@ -14,7 +14,7 @@ where id in (
         and e.timestamp < %(before)s
         and (e.dagster_event_type is null or not e.dagster_event_type = any(%(keep)s))
     order by e.id
-    limit %(limit)s
+    limit %(row_limit)s
 );
 
 -- name: prune_asset_events
@@ -35,7 +35,7 @@ where id in (
                 and newer.id > e.id
         )
     order by e.id
-    limit %(limit)s
+    limit %(row_limit)s
 );
 
 -- name: event_log_size
