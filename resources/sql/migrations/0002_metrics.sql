@@ -297,7 +297,7 @@ select
     holdfast.chunk_code(b.w11, b.b11, b.x11, s.slot) as db_connections,
     holdfast.chunk_code(b.w12, b.b12, b.x12, s.slot) as cache_hit_pct
 from holdfast.server_metrics_chunk as c
-cross join lateral rows from (
+cross join lateral rows from ( -- noqa: PRS
     holdfast.chunk_blocks(c.present, (c.slot_count + 31) / 32),
     holdfast.chunk_blocks(c.cpu_pct, (c.slot_count + 31) / 32),
     holdfast.chunk_blocks(c.memory_pct, (c.slot_count + 31) / 32),

@@ -75,7 +75,7 @@ def test_a_chunk_that_reads_back_differently_leaves_the_day_hot(
     monkeypatch.setattr(
         compaction, "make_chunk", lambda seconds, columns: right(seconds, {**columns, "cpu_pct": [7] * len(seconds)})
     )
-    with pytest.raises(VerificationError, match="99 rows|198 rows"):
+    with pytest.raises(VerificationError, match="198 rows read back differently"):
         compact_day(Postgres(database_url), DAY)
     assert stored(database_url) == before
     assert rows(database_url, "select count(*) from holdfast.server_metrics_recent") == [(100,)]
@@ -88,7 +88,7 @@ def test_only_days_that_are_over_are_compacted(database_url: str) -> None:
 
 
 def test_a_regular_day_of_30_s_costs_less_than_two_bytes_a_sample(database_url: str) -> None:
-    store(database_url, {("a", n * 30): {name: (n * n) % 900 for name in METRIC_NAMES[:8]} for n in range(2880)})
+    store(database_url, {("a", n * 30): dict.fromkeys(METRIC_NAMES[:8], n * n % 900) for n in range(2880)})
     compact_day(Postgres(database_url), DAY)
     (found,) = rows(database_url, "select sum(pg_column_size(c.*)) from holdfast.server_metrics_chunk c")
     assert found[0] < 2 * 8 * 2880
