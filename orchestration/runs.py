@@ -133,8 +133,12 @@ def _group(leader: Identity, state: Path) -> list[psutil.Process]:
     process = leader.process()
     if process is not None:
         return [process, *_members(leader.pid)]
+    return _left_by(leader.pid, state)
+
+
+def _left_by(leader: int, state: Path) -> list[psutil.Process]:
     # The number of a dead leader may belong to others by now: only who names our folder is ours.
-    return [member for member in _members(leader.pid) if _home(member) == str(state)]
+    return [member for member in _members(leader) if _home(member) == str(state)]
 
 
 def _members(group: int) -> list[psutil.Process]:
@@ -162,3 +166,9 @@ def end_process(process: psutil.Process, stop_signal: signal.Signals, within_s: 
             process.kill()
             with suppress(psutil.TimeoutExpired):
                 process.wait(5)
+
+
+def end_group(leader: int, state: Path) -> None:
+    """End what a dead process of this state folder left in its group."""
+    for process in _left_by(leader, state):
+        end_process(process, signal.SIGTERM, 5)

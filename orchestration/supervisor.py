@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
@@ -21,7 +21,7 @@ from typing import IO, Any, Final, Self
 import psutil
 
 from holdfast.errors import PermanentError
-from orchestration.runs import Identity, Run, Say, lock, stop_leftovers
+from orchestration.runs import Identity, Run, Say, end_group, lock, stop_leftovers
 
 LOG_LIMIT_BYTES: Final = 5_000_000
 _LONGEST_WAIT_S: Final = 30.0
@@ -71,6 +71,7 @@ class _Entry:
     child: Child
     process: subprocess.Popen[bytes]
     started_at_s: float
+    former: list[int] = field(default_factory=list)
     is_watched: bool = False
     failures: int = 0
     restart_at_s: float | None = None
@@ -150,6 +151,8 @@ class Supervisor:
                     entry.process.send_signal(entry.child.stop_signal)
             for entry in together:
                 _end(entry)
+                for leader in entry.former:
+                    end_group(leader, self.state)
         self._entries.clear()
         if self._lock is not None:
             Run.forget(self.state)
@@ -197,6 +200,8 @@ class Supervisor:
         elif now_s >= entry.restart_at_s and not self._is_stopping.is_set():
             entry.restart_at_s = None
             entry.started_at_s = now_s
+            # What it started may still be at work, such as a run of Dagster's: it may finish, and ends when we stop.
+            entry.former.append(entry.process.pid)
             try:
                 entry.process = self._spawn(entry.child)
             except (OSError, subprocess.SubprocessError, PermanentError) as error:

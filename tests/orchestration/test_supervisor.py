@@ -87,6 +87,18 @@ def test_what_a_child_left_in_its_group_is_stopped_too(tmp_path: Path) -> None:
     assert is_gone(grandchild)
 
 
+def test_what_a_dead_child_left_ends_at_the_stop(tmp_path: Path) -> None:
+    environment = {"HOLDFAST_HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    with Supervisor(tmp_path, say=print) as one:
+        log = one.log("parent")
+        one.start(python("parent", PARENT, env=environment, is_ready=lambda: log.read_text().strip() != ""))
+        grandchild, parent = int(log.read_text()), child_pid(tmp_path, "parent")
+        os.kill(parent, signal.SIGKILL)
+        wait_for(lambda: child_pid(tmp_path, "parent") != parent)
+        assert not is_gone(grandchild)
+    assert is_gone(grandchild)
+
+
 def test_nobody_else_is_touched(tmp_path: Path) -> None:
     with subprocess.Popen(["sleep", "60"]) as other:
         with Supervisor(tmp_path, say=print) as one:
