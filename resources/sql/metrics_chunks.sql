@@ -91,7 +91,7 @@ copy holdfast.server_metrics_chunk (
     active_users,
     db_connections,
     cache_hit_pct
-) from stdin with (format binary);
+) from stdin with binary;
 
 -- name: chunk_differences
 -- Compare the day's chunks with what was there before, value by value.

@@ -120,7 +120,7 @@ copy holdfast.server_metrics_recent (
     active_users,
     db_connections,
     cache_hit_pct
-) from stdin with (format binary);
+) from stdin with binary;
 
 -- name: make_staging
 -- A place for rows of which some may be there already.
@@ -145,7 +145,7 @@ copy pg_temp.holdfast_staging (
     active_users,
     db_connections,
     cache_hit_pct
-) from stdin with (format binary);
+) from stdin with binary;
 
 -- name: drop_staging
 -- Leave no place behind for the next batch of this transaction.
