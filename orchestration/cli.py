@@ -8,6 +8,7 @@ import sys
 import click
 
 from holdfast.errors import HoldfastError, PermanentError
+from orchestration.cli_metrics import metrics
 from orchestration.runs import alive
 from orchestration.settings import load, read_dotenv
 
@@ -114,6 +115,9 @@ def env() -> None:
         raise PermanentError(f"nothing runs in {settings.state}; start it (make run) in another terminal")
     for name, value in sorted(found.environment.items()):
         _say(f"export {name}={shlex.quote(value)}")
+
+
+cli.add_command(metrics)
 
 
 def main() -> None:
