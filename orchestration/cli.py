@@ -113,7 +113,10 @@ def env() -> None:
     found = alive(settings.state)
     if found is None:
         raise PermanentError(f"nothing runs in {settings.state}; start it (make run) in another terminal")
-    for name, value in sorted(found.environment.items()):
+    from orchestration import wiring
+
+    storage = {"DAGSTER_DATABASE_URL": wiring.storage_url(wiring.connected(settings))}
+    for name, value in sorted((storage | dict(found.environment)).items()):
         _say(f"export {name}={shlex.quote(value)}")
 
 

@@ -226,9 +226,6 @@ def _create_database(store: Store) -> None:
         (exists,) = connection.execute(query("embedded/has_database")).fetchone() or (False,)
         if not exists:
             connection.execute(query("embedded/create_database"))
-    if store.name == "primary":
-        with Postgres(store.url()).transaction() as db:
-            db.execute("embedded/create_schema")
 
 
 def _clear(data: Path, left: Iterable[Path], say: Say) -> None:

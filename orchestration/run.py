@@ -19,8 +19,8 @@ from holdfast.errors import HoldfastError, PermanentError
 from orchestration import first_pass, local, wiring
 from orchestration.ports import holder
 from orchestration.runs import Say
-from orchestration.settings import PROJECT, Settings
-from orchestration.supervisor import Child, Supervisor
+from orchestration.settings import PROJECT, Settings, publish
+from orchestration.supervisor import Child, Supervisor, rotate
 from resources.migrations import migrate
 from resources.postgres import Postgres
 
@@ -45,6 +45,9 @@ def run(settings: Settings, *, once: bool, say: Say) -> int:
     except Stopped:
         say("stopped")
         return 0 if port else 1
+    except OSError as error:
+        what = f"{error.filename or settings.state}: {error.strerror or error}"
+        raise PermanentError(f"{what}; make it possible, or set HOLDFAST_HOME to a folder where it is") from error
 
 
 def _run(settings: Settings, supervisor: Supervisor, port: int | None) -> int:
@@ -89,7 +92,7 @@ def _prepare(settings: Settings, supervisor: Supervisor) -> Settings:
     with Postgres(wiring.storage_url(settings)).transaction() as db:
         db.execute("embedded/create_schema")
     supervisor.announce(_dagster_home(settings) | {"DAGSTER_DATABASE_URL": wiring.storage_url(settings)})
-    wiring.publish(supervisor.environment)
+    publish(supervisor.environment)
     return settings
 
 
@@ -109,6 +112,7 @@ def _first_pass(settings: Settings, supervisor: Supervisor) -> list[first_pass.O
     from orchestration.definitions import defs
 
     say = supervisor.say
+    rotate(supervisor.log("assets"))
     with dg.DagsterInstance.get() as instance:
         _reconcile(instance, say)
         began_ms = int(time.time() * 1000)
@@ -149,7 +153,7 @@ def _serve(settings: Settings, supervisor: Supervisor, port: int) -> None:
     supervisor.say("\nstarting Dagster's daemon and UI …")
     supervisor.start(_ours("daemon", [sys.executable, "-m", "dagster._daemon", "run", *where]))
     argv = [sys.executable, "-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port), *where]
-    supervisor.start(_ours("webserver", argv, is_ready=lambda: _is_served(port)))
+    supervisor.start(_ours("webserver", argv, is_ready=lambda: _is_served(port), ready_within_s=180.0))
     _say_where(settings, supervisor, port)
     while True:
         signal.pause()

@@ -60,6 +60,7 @@ class Run:
     def write(self, state: Path) -> None:
         """Replace ``run.json``; a reader sees the old or the new one, never half."""
         fresh = state / f"run.json.{threading.get_ident()}"
+        fresh.touch(mode=0o600)
         fresh.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
         fresh.replace(state / "run.json")
 

@@ -11,6 +11,11 @@ select exists (select 1 from pg_catalog.pg_database where datname = 'holdfast') 
 -- Returns: nothing.
 create database holdfast;
 
+-- name: has_schema
+-- Whether there is room for Dagster's own storage already.
+-- Returns: true or false.
+select to_regnamespace('dagster') is not null as has_schema;
+
 -- name: create_schema
 -- Make room for Dagster's own storage beside ours.
 -- Returns: nothing.
