@@ -11,9 +11,9 @@ from assets.metrics.snapshot import dashboard_snapshot
 from assets.platform import maintenance
 from orchestration.schedules import JOBS, SCHEDULES
 from orchestration.settings import Settings, load
+from orchestration.wiring import collector
 from resources.cycles import CyclesResource
 from resources.dagster_log import DagsterLogResource
-from resources.live import CollectorResource
 from resources.metrics.dashboard import DashboardResource
 from resources.metrics.retention import RetentionResource
 from resources.postgres import PostgresResource
@@ -28,15 +28,8 @@ def resources(settings: Settings) -> dict[str, object]:
     )
     return {
         "postgres": postgres,
-        "cycles": CyclesResource(redis=redis, postgres=postgres),
-        "collector": CollectorResource(
-            targets=settings.metrics_targets or "",
-            gcp_project_id=settings.gcp_project_id or "",
-            gcp_endpoint=settings.google_monitoring_api_endpoint or "",
-            every_s=settings.collect_every_s,
-            timeout_s=settings.scrape_timeout_s,
-            limit_bytes=settings.scrape_limit_bytes,
-        ),
+        "cycles": CyclesResource(redis=redis, postgres=postgres, capacity=settings.buffer_cycles),
+        "collector": collector(settings),
         "dashboard": DashboardResource(
             redis=redis,
             postgres=postgres,

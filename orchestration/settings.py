@@ -43,6 +43,10 @@ class Settings(BaseModel):
     collect_every_s: Annotated[
         int, Field(alias="HOLDFAST_COLLECT_EVERY_S", ge=10, le=300, description="seconds between cycles")
     ] = 30
+    buffer_cycles: Annotated[
+        int,
+        Field(alias="HOLDFAST_BUFFER_CYCLES", ge=100, description="cycles Redis holds before it drops unread ones"),
+    ] = 2880
     scrape_timeout_s: Annotated[
         float, Field(alias="HOLDFAST_SCRAPE_TIMEOUT_S", gt=0, le=60, description="longest wait for one target")
     ] = 2.0
@@ -109,6 +113,11 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
 def read_dotenv() -> None:
     """Fill in, from ``.env`` in the project, what the real environment does not say."""
     load_dotenv(PROJECT / ".env", override=False)
+
+
+def publish(environment: Mapping[str, str]) -> None:
+    """Let this process and its children see these variables, as if a person had set them."""
+    os.environ.update(environment)
 
 
 def variables() -> dict[str, str]:

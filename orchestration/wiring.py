@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import socket
 import time
@@ -15,28 +14,19 @@ from pydantic import SecretStr
 
 from holdfast.errors import PermanentError, SettingsError
 from holdfast.metrics.buffer import START, CycleBuffer
-from holdfast.metrics.cycles import Source, aligned
+from holdfast.metrics.cycles import aligned
 from orchestration.runs import alive
 from orchestration.settings import Settings, dagster_url, variables
 from resources.collector import Collector
 from resources.cycles import PostgresCycles
+from resources.live import CollectorResource
 from resources.postgres import Postgres
 from resources.redis import RedisClient, RedisCycles
-from resources.sources import read_targets
-from resources.sources.cloud_monitoring import CloudMonitoringSource
-from resources.sources.local import LocalSource
-from resources.sources.prometheus import PrometheusSource
 from resources.spool import Spool
 
-CAPACITY: Final = 2880
 _COLLECTORS: Final = 8
 _FIRST_WINDOW_S: Final = 1.0
 _LOG: Final = logging.getLogger("holdfast")
-
-
-def publish(environment: Mapping[str, str]) -> None:
-    """Let this process and its children see these variables, as if a person had set them."""
-    os.environ.update(environment)
 
 
 def connected(settings: Settings) -> Settings:
@@ -78,24 +68,19 @@ def open_buffer(settings: Settings) -> CycleBuffer:
     """Where cycles wait for the move into the history."""
     if not settings.redis_enabled:
         return PostgresCycles(open_postgres(settings))
-    return RedisCycles(RedisClient(_needed(settings.redis_url, "REDIS_URL", settings)), capacity=CAPACITY)
+    return RedisCycles(RedisClient(_needed(settings.redis_url, "REDIS_URL", settings)), capacity=settings.buffer_cycles)
 
 
-def sources(settings: Settings) -> list[Source]:
-    """What is collected from.
-
-    Raises:
-        SettingsError: METRICS_TARGETS cannot be understood.
-    """
-    targets = read_targets(settings.metrics_targets)
-    found: list[Source] = [LocalSource()] if targets.is_local else []
-    if targets.endpoints:
-        limit_bytes = settings.scrape_limit_bytes
-        found.append(PrometheusSource(targets.endpoints, timeout_s=settings.scrape_timeout_s, limit_bytes=limit_bytes))
-    if settings.gcp_project_id:
-        endpoint = settings.google_monitoring_api_endpoint
-        found.append(CloudMonitoringSource(settings.gcp_project_id, endpoint=endpoint))
-    return found
+def collector(settings: Settings) -> CollectorResource:
+    """What is collected from, and how often."""
+    return CollectorResource(
+        targets=settings.metrics_targets or "",
+        gcp_project_id=settings.gcp_project_id or "",
+        gcp_endpoint=settings.google_monitoring_api_endpoint or "",
+        every_s=settings.collect_every_s,
+        timeout_s=settings.scrape_timeout_s,
+        limit_bytes=settings.scrape_limit_bytes,
+    )
 
 
 def open_spool(settings: Settings) -> Spool:
@@ -117,21 +102,25 @@ async def collect(settings: Settings, *, once: bool) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    collector = Collector(
-        sources(settings), open_buffer(settings), open_spool(settings), every_s=every_s, name=socket.gethostname()
+    resident = Collector(
+        collector(settings).sources(),
+        open_buffer(settings),
+        open_spool(settings),
+        every_s=every_s,
+        name=socket.gethostname(),
     )
     try:
-        await collector.prime()
+        await resident.prime()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _FIRST_WINDOW_S)
         # The cycle we are in, so that nobody waits for the next: a server's second row for it is not stored.
-        cycle = await collector.once(aligned(time.time(), every_s))
+        cycle = await resident.once(aligned(time.time(), every_s))
         at = datetime.fromtimestamp(cycle.at_s, UTC).isoformat()
         _LOG.info("collector: cycle %s, %d readings, %d failed", at, len(cycle.readings), len(cycle.failed))
         if not once:
-            await collector.run(stop)
+            await resident.run(stop)
     finally:
-        await collector.close()
+        await resident.close()
 
 
 def newest_cycle_ms(buffer: CycleBuffer) -> int | None:
