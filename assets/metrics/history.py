@@ -1,16 +1,20 @@
 """``server_metrics_history``: every cycle, once, as plain rows."""
 
 from datetime import datetime, timedelta
+from typing import Final
 
 import dagster as dg
 from pydantic import Field
 
-from assets.metrics.live import server_metrics_live
+from assets.metrics.live import CONTINUOUS, server_metrics_live
 from assets.metrics.plots import fleet_plot, preview
 from assets.metrics.tables import GROUP, HISTORY, OWNERS, table
 from resources.cycles import CyclesResource
 from resources.metrics.mover import CLOCK_TOLERANCE_S, Moved, move
-from resources.postgres import PostgresResource
+from resources.postgres import Postgres, PostgresResource
+
+# Dagster's name for the tag that carries a data version on an event that is not the run's own result.
+DATA_VERSION_TAG: Final = "dagster/data_version"
 
 
 class MoveConfig(dg.Config):
@@ -75,11 +79,19 @@ def server_metrics_history(
             "servers": len(moved.servers),
             "failed_servers": len(moved.failed),
             "watermark": moved.position,
-            "last_hour": fleet_plot(client),
+            "processor_and_memory": fleet_plot(client),
             "newest_rows": preview(client),
         },
-        check_results=list(_checks(moved)),
+        check_results=_checks(moved),
+        data_version=_version(client),
     )
+
+
+def _version(client: Postgres) -> dg.DataVersion:
+    """The newest hour that is over: what rollups of this history see. Between two moves they are not out of date."""
+    with client.transaction() as db:
+        newest_at = db.value("metrics_reading/newest_instant")
+    return dg.DataVersion(f"{newest_at:%Y-%m-%dT%H}" if newest_at else "empty")
 
 
 def _live_event(moved: Moved, newest_at: datetime) -> dg.AssetMaterialization:
@@ -92,6 +104,7 @@ def _live_event(moved: Moved, newest_at: datetime) -> dg.AssetMaterialization:
             "cycles": moved.cycles,
             "newest_at": dg.MetadataValue.timestamp(newest_at),
         },
+        tags={DATA_VERSION_TAG: CONTINUOUS.value},
     )
 
 

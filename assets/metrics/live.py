@@ -1,12 +1,16 @@
 """``server_metrics_live``: what the servers say right now, in the buffer."""
 
 from datetime import timedelta
+from typing import Final
 
 import dagster as dg
 
 from assets.metrics.tables import GROUP, OWNERS
 from resources.cycles import CyclesResource
 from resources.live import CollectorResource
+
+# A stream has no versions: without this every cycle would show the history as out of date.
+CONTINUOUS: Final = dg.DataVersion("continuous")
 
 
 @dg.asset(
@@ -36,5 +40,6 @@ def server_metrics_live(
             "failed_servers": len(cycle.failed),
             "cycles": 1,
             "newest_at": dg.MetadataValue.timestamp(cycle.at),
-        }
+        },
+        data_version=CONTINUOUS,
     )

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from assets.metrics.tables import HISTORY
-from holdfast.plots import as_markdown, line_chart
+from holdfast.plots import line_chart
 from resources.postgres import Postgres
 
 
@@ -16,11 +16,10 @@ def fleet_plot(postgres: Postgres) -> dg.MarkdownMetadataValue:
         newest_at = db.value("metrics_reading/newest_instant")
         rows = db.rows("metrics_reading/recent_points", newest_at=newest_at) if newest_at else []
     series = {
-        "processor": [(at, cpu) for at, cpu, _, _ in rows],
-        "memory": [(at, memory) for at, _, memory, _ in rows],
+        "processor": [(at, cpu) for at, cpu, _ in rows],
+        "memory": [(at, memory) for at, _, memory in rows],
     }
-    title = f"Fleet, newest hour (mean of {max((row[3] for row in rows), default=0)} servers)"
-    return dg.MetadataValue.md(as_markdown(line_chart(title, series, unit="%"), title))
+    return dg.MetadataValue.md(line_chart(series, unit="%"))
 
 
 def day_plot(postgres: Postgres, day: datetime) -> dg.MarkdownMetadataValue:
@@ -29,8 +28,7 @@ def day_plot(postgres: Postgres, day: datetime) -> dg.MarkdownMetadataValue:
         rows = db.rows("metrics_reading/fleet_day", metric="cpu_pct", day=day)
     rows.sort()
     series = {"mean": [(at, avg) for at, avg, _ in rows], "highest": [(at, high) for at, _, high in rows]}
-    title = "Processor use by hour, all servers"
-    return dg.MetadataValue.md(as_markdown(line_chart(title, series, unit="%"), title))
+    return dg.MetadataValue.md(line_chart(series, unit="%"))
 
 
 def preview(postgres: Postgres) -> dg.TableMetadataValue:

@@ -60,12 +60,11 @@ limit 24;
 
 -- name: recent_points
 -- The fleet's mean of cpu and memory per minute over the last hour that has samples, for a plot.
--- Returns: at, cpu_pct, memory_pct, servers.
+-- Returns: at, cpu_pct, memory_pct.
 select
     date_trunc('minute', h.sampled_at) as at,
     avg(h.cpu_pct)::double precision / 100 as cpu_pct,
-    avg(h.memory_pct)::double precision / 100 as memory_pct,
-    count(distinct h.server_no) as servers
+    avg(h.memory_pct)::double precision / 100 as memory_pct
 from holdfast.server_metrics_recent as h
 where h.sampled_at > %(newest_at)s::timestamptz - interval '1 hour'
 group by at
