@@ -130,6 +130,15 @@ def start(settings: Settings, supervisor: Supervisor) -> dict[str, str]:
     return found
 
 
+def make_room(storage_url: str) -> None:
+    """See to the schema of Dagster's storage, which Dagster does not make; a storage of its own needs none."""
+    if "search_path%3Ddagster" in storage_url:
+        with Postgres(storage_url).transaction() as db:
+            # Not "if not exists": that asks for the right to create even where there is nothing to create.
+            if not db.value("embedded/has_schema"):
+                db.execute("embedded/create_schema")
+
+
 def _postgres(store: Store, account: Account | None, say: Say) -> Child:
     options = {
         "listen_addresses": "",
@@ -226,6 +235,8 @@ def _create_database(store: Store) -> None:
         (exists,) = connection.execute(query("embedded/has_database")).fetchone() or (False,)
         if not exists:
             connection.execute(query("embedded/create_database"))
+    if store.name == "primary":
+        make_room(dagster_url(store.url()))
 
 
 def _clear(data: Path, left: Iterable[Path], say: Say) -> None:

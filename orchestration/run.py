@@ -22,7 +22,6 @@ from orchestration.runs import Say
 from orchestration.settings import PROJECT, Settings, publish
 from orchestration.supervisor import Child, Supervisor, rotate
 from resources.migrations import migrate
-from resources.postgres import Postgres
 
 _FIRST_CYCLE_S: Final = 15.0
 _WORKSPACE: Final = PROJECT / "workspace.yaml"
@@ -89,10 +88,11 @@ def _prepare(settings: Settings, supervisor: Supervisor) -> Settings:
     say(f"embedded in {settings.state}: {', '.join(_embedded(embedded)) or 'nothing'}")
     applied = migrate(wiring.open_postgres(settings))
     say(f"migrations applied: {', '.join(applied) or 'none, all are there'}")
-    with Postgres(wiring.storage_url(settings)).transaction() as db:
-        db.execute("embedded/create_schema")
-    supervisor.announce(_dagster_home(settings) | {"DAGSTER_DATABASE_URL": wiring.storage_url(settings)})
-    publish(supervisor.environment)
+    storage = wiring.storage_url(settings)
+    local.make_room(storage)
+    supervisor.announce(_dagster_home(settings))
+    # The storage is not announced: what is configured may hold a password, and the run file is no place for one.
+    publish(supervisor.environment | {"DAGSTER_DATABASE_URL": storage})
     return settings
 
 

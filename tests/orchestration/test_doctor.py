@@ -15,9 +15,8 @@ from psycopg import sql
 
 from orchestration import local
 from orchestration.doctor import Row, examine, report
-from orchestration.settings import load
+from orchestration.settings import dagster_url, load
 from resources.doctor import examine_primary, examine_redis, examine_secondary, examine_storage
-from resources.postgres import Postgres
 
 BUDGET = 500_000_000
 
@@ -157,8 +156,7 @@ def test_a_refused_connection_and_an_unknown_host_have_their_remedies() -> None:
 def test_storage_without_its_schema_is_told(empty_database_url: str) -> None:
     found = examine_storage(f"{empty_database_url}&options=-csearch_path%3Ddagster", "DAGSTER_DATABASE_URL")
     assert found.remedy == "create schema dagster, or make run"
-    with Postgres(empty_database_url).transaction() as db:
-        db.execute("embedded/create_schema")
+    local.make_room(dagster_url(empty_database_url))
     found = examine_storage(f"{empty_database_url}&options=-csearch_path%3Ddagster", "DAGSTER_DATABASE_URL")
     assert (found.problem, found.migrations) == (None, "at first run")
 
