@@ -1,0 +1,86 @@
+"""Every example in docs/analysts.md runs, as the role it is written for."""
+
+import re
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from holdfast.metrics.cycles import Reading
+from orchestration.local import binary
+from resources.metrics.compaction import compact_day
+from resources.metrics.merge import merge_readings
+from resources.metrics.rollups import roll_up
+from resources.postgres import Postgres
+from tests.resources.metrics.cycles import MIDNIGHT_S
+
+DOCUMENT = (Path(__file__).parent.parent / "docs" / "analysts.md").read_text()
+SQL = re.findall(r"```sql\n(.*?)```", DOCUMENT, re.DOTALL)
+PYTHON = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
+# These ask for faults, and this history has none.
+EMPTY = ("metrics_gaps", "sample_count < 114")
+
+
+@pytest.fixture
+def history(database_url: str) -> str:
+    """Two days that are over, one of them in chunks, and today, of two servers; rolled up."""
+    postgres, now = Postgres(database_url), datetime.now(UTC)
+    codes = {"cpu_pct": 4200, "memory_pct": 6100, "disk_pct": 3000, "load_1m": 150}
+    instants = [*range(MIDNIGHT_S - 172_800, MIDNIGHT_S, 30), MIDNIGHT_S]
+    with postgres.transaction() as db:
+        merge_readings(db, [Reading(server, at_s, codes) for at_s in instants for server in ("web1", "db1")])
+    for at_s in (MIDNIGHT_S - 172_800, MIDNIGHT_S - 86_400):
+        day = datetime.fromtimestamp(at_s, UTC).date()
+        roll_up(postgres, "hourly", day, now)
+        roll_up(postgres, "daily", day, now)
+    compact_day(postgres, datetime.fromtimestamp(MIDNIGHT_S - 172_800, UTC).date())
+    return database_url
+
+
+def test_every_sql_example_answers_an_analyst(history: str) -> None:
+    assert len(SQL) >= 7
+    for statement in SQL:
+        argv = [str(binary("psql")), history, "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1"]
+        script = f"set role holdfast_analyst;\n{statement}"
+        done = subprocess.run(argv, input=script, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{statement}\n{done.stderr}"
+        assert bool(done.stdout.strip()) is not any(word in statement for word in EMPTY), statement
+
+
+def test_the_pandas_example_gives_a_table_of_servers(history: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (script,) = PYTHON
+    names: dict[str, object] = {"database_url": history}
+    exec(compile(script, "docs/analysts.md", "exec"), names)
+    printed = capsys.readouterr().out
+    assert "web1" in printed
+    assert "42.0" in printed
+
+
+def test_an_analyst_reads_what_the_document_names_and_nothing_else(history: str) -> None:
+    named = {
+        name
+        for line in DOCUMENT.splitlines()
+        if line.startswith("| `")
+        for name in re.findall(r"`holdfast\.(\w+)`", line)
+    }
+    with psycopg.connect(history, autocommit=True) as connection:
+        relations = {
+            row[0]
+            for row in connection.execute(
+                "select relname from pg_class where relnamespace = 'holdfast'::regnamespace and relkind in ('r', 'p', 'v')"
+            )
+        }
+        readable = {
+            name
+            for name in relations
+            if connection.execute(
+                "select has_table_privilege('holdfast_analyst', %s, 'select')", (f"holdfast.{name}",)
+            ).fetchone()
+            == (True,)
+        }
+        connection.execute("set role holdfast_analyst")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("delete from holdfast.metrics_gaps")
+    assert readable - {"dashboard_snapshot"} == named
