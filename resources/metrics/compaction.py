@@ -62,11 +62,11 @@ def compact_day(postgres: Postgres, day: date) -> Compacted:
         rows = db.execute("metrics_chunks/make_former", day=day)
         for start in range(0, len(servers), SERVERS_AT_ONCE):
             _chunk_servers(db, day, servers[start : start + SERVERS_AT_ONCE])
-        differences = db.value("metrics_chunks/chunk_differences", day=day)
-        if differences:
+        missing, surplus = db.rows("metrics_chunks/chunk_differences", day=day)[0]
+        if missing or surplus:
             raise VerificationError(
-                f"chunks of {day}: {differences} rows read back differently from the {rows} hot rows; nothing was "
-                "changed and the day stays hot. Please report this with the Postgres version."
+                f"chunks of {day}: {missing} of {rows} rows read back differently, and {surplus} rows too many; "
+                "nothing was changed and the day stays hot. Please report this with the Postgres version."
             )
         db.execute("metrics_chunks/drop_former")
         db.execute("metrics_chunks/drop_recent_day", day=day)

@@ -94,22 +94,23 @@ copy holdfast.server_metrics_chunk (
 ) from stdin with binary;
 
 -- name: chunk_differences
--- Compare the day's chunks with what was there before, value by value.
--- Returns: rows that are in one and not in the other.
-select count(*)
-from (
-    (
-        select server_no, sampled_at, cpu_pct, memory_pct, disk_pct, network_in_bytes_s, network_out_bytes_s, load_1m, response_ms, throughput_rps, error_pct, active_users, db_connections, cache_hit_pct from holdfast_former
-        except all
-        select server_no, sampled_at, cpu_pct, memory_pct, disk_pct, network_in_bytes_s, network_out_bytes_s, load_1m, response_ms, throughput_rps, error_pct, active_users, db_connections, cache_hit_pct from holdfast.metrics_chunk_codes where day = %(day)s
-    )
-    union all
-    (
-        select server_no, sampled_at, cpu_pct, memory_pct, disk_pct, network_in_bytes_s, network_out_bytes_s, load_1m, response_ms, throughput_rps, error_pct, active_users, db_connections, cache_hit_pct from holdfast.metrics_chunk_codes where day = %(day)s
-        except all
-        select server_no, sampled_at, cpu_pct, memory_pct, disk_pct, network_in_bytes_s, network_out_bytes_s, load_1m, response_ms, throughput_rps, error_pct, active_users, db_connections, cache_hit_pct from holdfast_former
-    )
-) as differences;
+-- Compare the day's chunks with what was there before, value by value. With as many rows, none missing is none extra.
+-- Returns: rows that were there and are not in the chunks, and by how many rows the chunks differ in number.
+with chunked as materialized (
+    select * from holdfast.metrics_chunk_codes where day = %(day)s
+),
+missing as (
+    select server_no, sampled_at,
+    cpu_pct, memory_pct, disk_pct, network_in_bytes_s, network_out_bytes_s, load_1m, response_ms,
+    throughput_rps, error_pct, active_users, db_connections, cache_hit_pct
+    from holdfast_former
+    except all
+    select server_no, sampled_at,
+    cpu_pct, memory_pct, disk_pct, network_in_bytes_s, network_out_bytes_s, load_1m, response_ms,
+    throughput_rps, error_pct, active_users, db_connections, cache_hit_pct
+    from chunked
+)
+select (select count(*) from missing), (select count(*) from chunked) - (select count(*) from holdfast_former);
 
 -- name: drop_former
 -- Forget what the day held before.

@@ -23,11 +23,11 @@ with hours as (
         c.server_no,
         v.metric,
         extract(hour from c.sampled_at at time zone 'UTC')::integer as hour,
-        count(*)::integer as sample_count,
-        min(v.code) as min,
-        max(v.code) as max,
-        sum(v.code)::double precision / count(*) as avg,
-        percentile_cont(0.95) within group (order by v.code::double precision) as p95
+        count(*)::smallint as sample_count,
+        min(v.code)::integer as min,
+        max(v.code)::integer as max,
+        (sum(v.code)::double precision / count(*))::real as avg,
+        (percentile_cont(0.95) within group (order by v.code::double precision))::real as p95
     from holdfast.metrics_codes as c
     cross join lateral (values
         ('cpu_pct', c.cpu_pct),
@@ -51,22 +51,22 @@ with hours as (
         )
     group by c.server_no, v.metric, hour
 )
-insert into holdfast.metrics_rollup_hours as r (metric, day, server_no, sample_count, min, max, avg, p95)
+insert into holdfast.metrics_rollup_hours as r (metric_no, day, server_no, sample_count, min, max, avg, p95)
 select
-    s.metric,
+    u.metric_no,
     %(day)s::date,
     s.server_no,
     array_agg(h.sample_count order by slot.hour),
-    array_agg(h.min * u.units_per_quantum / u.per_unit::double precision order by slot.hour),
-    array_agg(h.max * u.units_per_quantum / u.per_unit::double precision order by slot.hour),
-    array_agg(h.avg * u.units_per_quantum / u.per_unit order by slot.hour),
-    array_agg(h.p95 * u.units_per_quantum / u.per_unit order by slot.hour)
+    array_agg(h.min order by slot.hour),
+    array_agg(h.max order by slot.hour),
+    array_agg(h.avg order by slot.hour),
+    array_agg(h.p95 order by slot.hour)
 from (select distinct server_no, metric from hours) as s
 inner join holdfast.metric_catalog as u on s.metric = u.metric
 cross join generate_series(0, 23) as slot (hour)
 left join hours as h on s.server_no = h.server_no and s.metric = h.metric and slot.hour = h.hour
-group by s.metric, s.server_no
-on conflict (metric, day, server_no) do update
+group by u.metric_no, s.server_no
+on conflict (metric_no, day, server_no) do update
 set
     sample_count = excluded.sample_count,
     min = excluded.min,
@@ -79,17 +79,16 @@ where (r.sample_count, r.min, r.max, r.avg, r.p95)
 -- name: roll_days
 -- Roll up a UTC day, if it is closed. Rows that would not change are not written.
 -- Returns: nothing. rowcount = rows (one per server and metric) that are new or changed.
-insert into holdfast.metrics_rollup_days as r (metric, day, server_no, sample_count, min, max, avg, p95)
+insert into holdfast.metrics_rollup_days as r (metric_no, day, server_no, sample_count, min, max, avg, p95)
 select
-    v.metric,
+    u.metric_no,
     %(day)s::date,
     c.server_no,
     count(*)::integer,
-    min(v.code) * min(u.units_per_quantum) / min(u.per_unit)::double precision,
-    max(v.code) * min(u.units_per_quantum) / min(u.per_unit)::double precision,
-    sum(v.code)::double precision / count(*) * min(u.units_per_quantum) / min(u.per_unit),
-    percentile_cont(0.95) within group (order by v.code::double precision)
-    * min(u.units_per_quantum) / min(u.per_unit)
+    min(v.code)::integer,
+    max(v.code)::integer,
+    (sum(v.code)::double precision / count(*))::real,
+    (percentile_cont(0.95) within group (order by v.code::double precision))::real
 from holdfast.metrics_codes as c
 cross join lateral (values
     ('cpu_pct', c.cpu_pct),
@@ -111,8 +110,8 @@ where v.code is not null
     and c.sampled_at >= %(day)s::date::timestamp at time zone 'UTC'
     and c.sampled_at < (%(day)s::date + 1)::timestamp at time zone 'UTC'
     and %(now)s::timestamptz >= (%(day)s::date + 1)::timestamp at time zone 'UTC'
-group by v.metric, c.server_no
-on conflict (metric, day, server_no) do update
+group by u.metric_no, c.server_no
+on conflict (metric_no, day, server_no) do update
 set
     sample_count = excluded.sample_count,
     min = excluded.min,

@@ -173,7 +173,9 @@ def test_rollups_are_what_pandas_makes_of_the_samples(deployment: Deployment) ->
             "where metric = 'cpu_pct' order by 1, 2",
         )
         assert [(row[0], pd.Timestamp(row[1])) for row in found] == list(expected.index)
-        np.testing.assert_allclose(np.array([row[2:] for row in found], float), expected.to_numpy(float), rtol=1e-12)
+        table = np.array([row[2:] for row in found], float)
+        np.testing.assert_allclose(table[:, :3], expected.to_numpy(float)[:, :3], rtol=1e-12)
+        np.testing.assert_allclose(table[:, 3:], expected.to_numpy(float)[:, 3:], rtol=1e-6)
 
 
 def test_rollups_of_a_compacted_day_and_a_second_run_write_nothing(deployment: Deployment) -> None:
@@ -215,7 +217,7 @@ def test_a_rollup_that_is_not_its_samples_fails_its_check(deployment: Deployment
     result = deployment.run(server_metrics_hourly, rollups_equal_their_samples, partition_key=TODAY)
     assert checks(result) == {"rollups_equal_their_samples": True}
     with psycopg.connect(deployment.database_url) as connection:
-        connection.execute("update holdfast.metrics_rollup_hours set max = array_replace(max, 1.19, 1.18)")
+        connection.execute("update holdfast.metrics_rollup_hours set max = array_replace(max, 119, 118)")
         connection.execute("delete from holdfast.metrics_due")
     spec = dg.AssetSelection.checks(rollups_equal_their_samples)
     result = deployment.run(server_metrics_hourly, rollups_equal_their_samples, selection=spec, raise_on_error=False)

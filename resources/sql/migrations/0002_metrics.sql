@@ -3,6 +3,7 @@
 
 create table holdfast.metric_catalog (
     metric text primary key,
+    metric_no smallint generated always as identity unique,
     description text not null,
     per_unit integer not null default 1 check (per_unit >= 1),
     units_per_quantum integer not null default 1 check (units_per_quantum >= 1),
@@ -10,6 +11,7 @@ create table holdfast.metric_catalog (
 );
 comment on table holdfast.metric_catalog is 'Every metric: what it means and its resolution';
 comment on column holdfast.metric_catalog.metric is 'Column name in server_metrics_history, its ending is the unit';
+comment on column holdfast.metric_catalog.metric_no is 'Short key of the metric inside this database';
 comment on column holdfast.metric_catalog.description is 'What is measured';
 comment on column holdfast.metric_catalog.per_unit is 'Quanta in one unit: 100 is a resolution of 0.01';
 comment on column holdfast.metric_catalog.units_per_quantum is 'Units in one quantum: 100 is a resolution of 100';
@@ -191,46 +193,46 @@ comment on column holdfast.server_metrics_chunk.db_connections is 'Open database
 comment on column holdfast.server_metrics_chunk.cache_hit_pct is 'Cache lookups answered from the cache, in percent, packed codes, null where never measured that day';
 
 create table holdfast.metrics_rollup_hours (
-    metric text not null references holdfast.metric_catalog,
+    metric_no smallint not null references holdfast.metric_catalog (metric_no),
     day date not null,
     server_no integer not null references holdfast.servers,
-    sample_count integer[] not null,
-    min double precision[] not null,
-    max double precision[] not null,
-    avg double precision[] not null,
-    p95 double precision[] not null,
-    primary key (metric, day, server_no)
+    sample_count smallint[] not null,
+    min integer[] not null,
+    max integer[] not null,
+    avg real[] not null,
+    p95 real[] not null,
+    primary key (metric_no, day, server_no)
 );
-comment on table holdfast.metrics_rollup_hours is 'Hourly rollups, the 24 hours of a UTC day in one row; read server_metrics_hourly instead';
-comment on column holdfast.metrics_rollup_hours.metric is 'The metric';
+comment on table holdfast.metrics_rollup_hours is 'Hourly rollups in codes, the 24 hours of a UTC day in one row; read server_metrics_hourly instead';
+comment on column holdfast.metrics_rollup_hours.metric_no is 'The metric';
 comment on column holdfast.metrics_rollup_hours.day is 'UTC day';
 comment on column holdfast.metrics_rollup_hours.server_no is 'The server';
 comment on column holdfast.metrics_rollup_hours.sample_count is 'Samples of each hour, null where there is none';
-comment on column holdfast.metrics_rollup_hours.min is 'Smallest value of each hour';
-comment on column holdfast.metrics_rollup_hours.max is 'Largest value of each hour';
-comment on column holdfast.metrics_rollup_hours.avg is 'Mean of each hour';
-comment on column holdfast.metrics_rollup_hours.p95 is '95th percentile of each hour, interpolated';
+comment on column holdfast.metrics_rollup_hours.min is 'Smallest code of each hour';
+comment on column holdfast.metrics_rollup_hours.max is 'Largest code of each hour';
+comment on column holdfast.metrics_rollup_hours.avg is 'Mean code of each hour, to seven digits';
+comment on column holdfast.metrics_rollup_hours.p95 is '95th percentile of each hour in codes, interpolated, to seven digits';
 
 create table holdfast.metrics_rollup_days (
-    metric text not null references holdfast.metric_catalog,
+    metric_no smallint not null references holdfast.metric_catalog (metric_no),
     day date not null,
     server_no integer not null references holdfast.servers,
     sample_count integer not null,
-    min double precision not null,
-    max double precision not null,
-    avg double precision not null,
-    p95 double precision not null,
-    primary key (metric, day, server_no)
+    min integer not null,
+    max integer not null,
+    avg real not null,
+    p95 real not null,
+    primary key (metric_no, day, server_no)
 );
-comment on table holdfast.metrics_rollup_days is 'Daily rollups; read server_metrics_daily instead';
-comment on column holdfast.metrics_rollup_days.metric is 'The metric';
+comment on table holdfast.metrics_rollup_days is 'Daily rollups in codes; read server_metrics_daily instead';
+comment on column holdfast.metrics_rollup_days.metric_no is 'The metric';
 comment on column holdfast.metrics_rollup_days.day is 'UTC day';
 comment on column holdfast.metrics_rollup_days.server_no is 'The server';
 comment on column holdfast.metrics_rollup_days.sample_count is 'Samples of the day';
-comment on column holdfast.metrics_rollup_days.min is 'Smallest value';
-comment on column holdfast.metrics_rollup_days.max is 'Largest value';
-comment on column holdfast.metrics_rollup_days.avg is 'Mean';
-comment on column holdfast.metrics_rollup_days.p95 is '95th percentile, interpolated';
+comment on column holdfast.metrics_rollup_days.min is 'Smallest code';
+comment on column holdfast.metrics_rollup_days.max is 'Largest code';
+comment on column holdfast.metrics_rollup_days.avg is 'Mean code, to seven digits';
+comment on column holdfast.metrics_rollup_days.p95 is '95th percentile in codes, interpolated, to seven digits';
 
 -- A packed array: 6 bits width of a block's base, 32 bits lowest base, then per block of 32 slots 6 bits width, then
 -- per block its base, then per block 32 values. A base of 0 is a block of nulls, else lowest base + it - 1; a value of 0 is
@@ -427,15 +429,16 @@ comment on column holdfast.server_metrics_long.day is 'UTC day of the sample';
 create view holdfast.server_metrics_hourly as
 select
     s.server_id,
-    r.metric,
+    m.metric,
     r.day::timestamp at time zone 'UTC' + (h.hour - 1) * interval '1 hour' as bucket_at,
-    h.sample_count,
-    h.min,
-    h.max,
-    h.avg,
-    h.p95,
+    h.sample_count::integer as sample_count,
+    h.min * m.units_per_quantum / m.per_unit::double precision as min,
+    h.max * m.units_per_quantum / m.per_unit::double precision as max,
+    h.avg * m.units_per_quantum / m.per_unit::double precision as avg,
+    h.p95 * m.units_per_quantum / m.per_unit::double precision as p95,
     r.day
 from holdfast.metrics_rollup_hours as r
+inner join holdfast.metric_catalog as m on r.metric_no = m.metric_no
 inner join holdfast.servers as s on r.server_no = s.server_no
 cross join lateral unnest(r.sample_count, r.min, r.max, r.avg, r.p95)
     with ordinality as h (sample_count, min, max, avg, p95, hour)
@@ -447,22 +450,23 @@ comment on column holdfast.server_metrics_hourly.bucket_at is 'Start of the hour
 comment on column holdfast.server_metrics_hourly.sample_count is 'Samples in the hour';
 comment on column holdfast.server_metrics_hourly.min is 'Smallest value';
 comment on column holdfast.server_metrics_hourly.max is 'Largest value';
-comment on column holdfast.server_metrics_hourly.avg is 'Mean';
-comment on column holdfast.server_metrics_hourly.p95 is '95th percentile, interpolated';
+comment on column holdfast.server_metrics_hourly.avg is 'Mean, to seven digits';
+comment on column holdfast.server_metrics_hourly.p95 is '95th percentile, interpolated, to seven digits';
 comment on column holdfast.server_metrics_hourly.day is 'UTC day of the hour';
 
 create view holdfast.server_metrics_daily as
 select
     s.server_id,
-    r.metric,
+    m.metric,
     r.day::timestamp at time zone 'UTC' as bucket_at,
     r.sample_count,
-    r.min,
-    r.max,
-    r.avg,
-    r.p95,
+    r.min * m.units_per_quantum / m.per_unit::double precision as min,
+    r.max * m.units_per_quantum / m.per_unit::double precision as max,
+    r.avg * m.units_per_quantum / m.per_unit::double precision as avg,
+    r.p95 * m.units_per_quantum / m.per_unit::double precision as p95,
     r.day
 from holdfast.metrics_rollup_days as r
+inner join holdfast.metric_catalog as m on r.metric_no = m.metric_no
 inner join holdfast.servers as s on r.server_no = s.server_no;
 comment on view holdfast.server_metrics_daily is 'Daily rollups, one row per server, metric and UTC day';
 comment on column holdfast.server_metrics_daily.server_id is 'Name of the server';
@@ -471,8 +475,8 @@ comment on column holdfast.server_metrics_daily.bucket_at is 'Start of the day, 
 comment on column holdfast.server_metrics_daily.sample_count is 'Samples of the day';
 comment on column holdfast.server_metrics_daily.min is 'Smallest value';
 comment on column holdfast.server_metrics_daily.max is 'Largest value';
-comment on column holdfast.server_metrics_daily.avg is 'Mean';
-comment on column holdfast.server_metrics_daily.p95 is '95th percentile, interpolated';
+comment on column holdfast.server_metrics_daily.avg is 'Mean, to seven digits';
+comment on column holdfast.server_metrics_daily.p95 is '95th percentile, interpolated, to seven digits';
 comment on column holdfast.server_metrics_daily.day is 'UTC day';
 
 create function holdfast.metrics_between(of_server text, from_at timestamptz, until_at timestamptz)
