@@ -247,7 +247,7 @@ def test_the_snapshot_is_one_command_and_says_who_is_stale(deployment: Deploymen
     states = {server["id"]: server["status"] for server in document["servers"]}
     assert states == {"fresh": "online", "old": "stale"}
     fresh = document["servers"][0]
-    assert fresh["metrics"] == {"cpu": 87.0, "networkIn": 1000.0, "networkOut": 500.0, "network": 1500.0}
+    assert fresh["metrics"] == {"cpu": 87.0, "networkIn": 100.0, "networkOut": 50.0, "network": 150.0}
     assert datetime.fromisoformat(fresh["lastUpdated"]).timestamp() == now_s
     assert not deployment.redis.exists("servers:active")
 

@@ -34,7 +34,7 @@ def test_every_cycle_becomes_a_row_with_its_values(database_url: str, buffer: Re
         "select server_id, cpu_pct, network_in_bytes_s, load_1m, memory_pct from "
         "holdfast.server_metrics_history order by 1",
     )
-    assert found == [("a", 12.34, 700.0, 0.0, None), ("b", 12.34, 700.0, 0.0, None)]
+    assert found == [("a", 12.34, 70.0, 0.0, None), ("b", 12.34, 70.0, 0.0, None)]
 
 
 def test_a_second_move_changes_nothing(database_url: str, buffer: RedisCycles) -> None:
