@@ -28,6 +28,7 @@ def resources(settings: Settings) -> dict[str, object]:
     )
     return {
         "postgres": postgres,
+        "redis": redis,
         "cycles": CyclesResource(redis=redis, postgres=postgres, capacity=settings.buffer_cycles),
         "collector": collector(settings),
         "dashboard": DashboardResource(
