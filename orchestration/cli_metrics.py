@@ -79,7 +79,7 @@ def show(as_json: bool) -> None:
     for server in document["servers"]:
         values = [server["metrics"].get(name) for name in ("cpu", "memory", "disk", "load", "networkIn", "networkOut")]
         shown = ["·" if value is None else f"{value:g}" for value in values]
-        table.add_row(server["id"], server["status"], *shown, server["lastUpdated"][:19])
+        table.add_row(server["id"], server["status"], *shown, server["lastUpdated"][5:19].replace("T", " "))
     Console().print(table if document["servers"] else "no server was ever sampled: holdfast collect, then move")
 
 
