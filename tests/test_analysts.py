@@ -69,7 +69,8 @@ def test_an_analyst_reads_what_the_document_names_and_nothing_else(history: str)
         relations = {
             row[0]
             for row in connection.execute(
-                "select relname from pg_class where relnamespace = 'holdfast'::regnamespace and relkind in ('r', 'p', 'v')"
+                "select relname from pg_class "
+                "where relnamespace = 'holdfast'::regnamespace and relkind in ('r', 'p', 'v')"
             )
         }
         readable = {
