@@ -30,7 +30,7 @@ def resources(settings: Settings) -> dict[str, object]:
         "postgres": postgres,
         "redis": redis,
         "cycles": CyclesResource(redis=redis, postgres=postgres, capacity=settings.buffer_cycles),
-        "collector": collector(settings),
+        "collector": collector(settings, dg.EnvVar("METRICS_TARGETS") if settings.metrics_targets else None),
         "dashboard": DashboardResource(
             redis=redis,
             postgres=postgres,

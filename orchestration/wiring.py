@@ -71,10 +71,10 @@ def open_buffer(settings: Settings) -> CycleBuffer:
     return RedisCycles(RedisClient(_needed(settings.redis_url, "REDIS_URL", settings)), capacity=settings.buffer_cycles)
 
 
-def collector(settings: Settings) -> CollectorResource:
-    """What is collected from, and how often."""
+def collector(settings: Settings, targets: str | None = None) -> CollectorResource:
+    """What is collected from, and how often; ``targets`` stands in for the setting, which may hold a login."""
     return CollectorResource(
-        targets=settings.metrics_targets or "",
+        targets=targets or settings.metrics_targets or "",
         gcp_project_id=settings.gcp_project_id or "",
         gcp_endpoint=settings.google_monitoring_api_endpoint or "",
         every_s=settings.collect_every_s,

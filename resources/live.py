@@ -29,7 +29,11 @@ FIRST_WINDOW_S: Final = 1.0
 class CollectorResource(dg.ConfigurableResource[Any]):
     """What this deployment collects from, and how often."""
 
-    targets: str = Field(default="", description="comma list or file of Prometheus endpoints; empty: this machine")
+    targets: str = Field(
+        default="",
+        description="comma list or file of Prometheus endpoints; empty: this machine",
+        json_schema_extra={"dagster__is_secret": True},
+    )
     gcp_project_id: str = Field(default="", description="also collect from this project's Cloud Monitoring")
     gcp_endpoint: str = Field(default="", description="another endpoint for Cloud Monitoring")
     every_s: int = Field(default=30, description="seconds between cycles")
