@@ -17,8 +17,9 @@ from resources.dagster_log import DagsterLogResource
 def maintenance(context: dg.AssetExecutionContext, dagster_log: DagsterLogResource) -> dg.MaterializeResult:
     """Dagster's event log, pruned: it has no retention of its own and would grow without bound.
 
-    Operational rows of finished runs and compute logs go after 14 days (a setting), points of plots after six times
-    that; the newest event of every asset, partition and check stays. Safe to run twice: the second deletes nothing.
+    Operational rows of finished runs and compute logs go after 14 days (a setting), points of plots and results of
+    checks after six times that; the newest of every asset, partition and check stays, and so do the runs themselves.
+    Safe to run twice: the second deletes nothing.
     """
     pruned = dagster_log.prune(datetime.now(UTC), Path(context.instance.storage_directory()))
     context.log.info(

@@ -1,12 +1,13 @@
 """Dagster's own storage: pruning what it never prunes by itself."""
 
 import shutil
-import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import dagster as dg
 from pydantic import Field
@@ -14,13 +15,18 @@ from pydantic import Field
 from resources.postgres import Postgres
 
 BATCH_ROWS: Final = 5_000
-# What the asset pages, partition states and run pages live on.
-KEPT_TYPES: Final[Sequence[str]] = (
-    *(
-        event_type.value
-        for event_type in dg.DagsterEventType
-        if event_type.value.startswith(("ASSET_", "FRESHNESS_")) and event_type.value != "ASSET_MATERIALIZATION_PLANNED"
-    ),
+# The newest of each, per asset and partition, is kept for ever: asset pages and partition states stand on it.
+# Older ones are the points of plots and stay for a longer while.
+PLOTTED_TYPES: Final[Sequence[str]] = tuple(
+    event_type.value
+    for event_type in dg.DagsterEventType
+    if event_type.value.startswith("ASSET_") and "PLANNED" not in event_type.value and "CHECK" not in event_type.value
+)
+# Of an asset and partition, the newest says that its materialization failed or is under way.
+PLANNED_TYPES: Final = ("ASSET_MATERIALIZATION_PLANNED",)
+# What the page of a finished run shows first; the run's own record is never touched.
+LIFE_TYPES: Final = (
+    "ASSET_CHECK_EVALUATION",
     "PIPELINE_ENQUEUED",
     "PIPELINE_STARTING",
     "PIPELINE_START",
@@ -28,8 +34,11 @@ KEPT_TYPES: Final[Sequence[str]] = (
     "PIPELINE_FAILURE",
     "PIPELINE_CANCELED",
 )
-# Of these an asset's newest is kept for ever, older ones for a longer while: they are the points of its plots.
-PLOTTED_TYPES: Final = ("ASSET_MATERIALIZATION", "ASSET_OBSERVATION", "ASSET_CHECK_EVALUATION")
+FRESHNESS_TYPES: Final[Sequence[str]] = tuple(
+    event_type.value for event_type in dg.DagsterEventType if event_type.value.startswith("FRESHNESS_")
+)
+# Never touched by age alone.
+ASSET_TYPES: Final = (*PLOTTED_TYPES, *PLANNED_TYPES, *FRESHNESS_TYPES)
 PLOTTED_FACTOR: Final = 6
 
 
@@ -38,7 +47,7 @@ class Pruned:
     """What one pruning did, and what is left.
 
     Attributes:
-        run_rows: operational rows of finished runs that went.
+        run_rows: rows of finished runs that went.
         asset_rows: old materializations, observations and check results that went.
         log_folders: folders of compute logs that went.
         left_rows: rows left, by the planner's estimate.
@@ -53,22 +62,26 @@ class Pruned:
 
 
 def prune(postgres: Postgres, logs: Path | None, *, now: datetime, keep: timedelta) -> Pruned:
-    """Delete operational rows older than ``keep``, asset events older than six times that, and old compute logs.
+    """Delete operational rows older than ``keep``, what plots and checks show after six times that, compute logs.
 
     Args:
         postgres: Dagster's storage.
-        logs: folder of compute logs, None where there is none on this machine.
+        logs: folder with one folder per run, its compute logs in it; None where there is none on this machine.
         now: aware instant.
         keep: how long operational rows stay.
     """
     # Dagster's timestamps are naive UTC.
     before = (now - keep).replace(tzinfo=None)
     older = (now - keep * PLOTTED_FACTOR).replace(tzinfo=None)
-    run_rows = _in_batches(postgres, "platform/prune_run_events", before=before, keep=list(KEPT_TYPES))
-    asset_rows = _in_batches(postgres, "platform/prune_asset_events", before=older, types=list(PLOTTED_TYPES))
+    runs, assets = "platform/prune_run_events", "platform/prune_asset_events"
+    run_rows = _in_batches(postgres, runs, before=before, keep=[*ASSET_TYPES, *LIFE_TYPES])
+    run_rows += _in_batches(postgres, runs, before=older, keep=list(ASSET_TYPES))
+    run_rows += _in_batches(postgres, assets, before=before, types=list(PLANNED_TYPES))
+    asset_rows = _in_batches(postgres, assets, before=older, types=list(PLOTTED_TYPES))
+    asset_rows += _in_batches(postgres, "platform/prune_check_results", before=older)
     with postgres.transaction() as db:
         left_rows, left_bytes = db.rows("platform/event_log_size")[0]
-    folders = _prune_folders(logs, keep) if logs else 0
+    folders = _prune_folders(logs, now - keep) if logs else 0
     return Pruned(run_rows, asset_rows, folders, left_rows, left_bytes)
 
 
@@ -82,12 +95,26 @@ def _in_batches(postgres: Postgres, path: str, **parameters: Any) -> int:
             return total
 
 
-def _prune_folders(logs: Path, keep: timedelta) -> int:
-    oldest_s = time.time() - keep.total_seconds()
-    old = [folder for folder in logs.glob("*/compute_logs") if folder.stat().st_mtime < oldest_s]
+def _prune_folders(logs: Path, before: datetime) -> int:
+    """Delete the compute logs of runs; the folder holds outputs of assets as well, and those stay."""
+    old = [folder for folder in logs.glob("*/compute_logs") if _is_run(folder.parent.name) and _newest(folder) < before]
     for folder in old:
-        shutil.rmtree(folder.parent, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # what else a run left there stays
+            folder.parent.rmdir()
     return len(old)
+
+
+def _is_run(name: str) -> bool:
+    try:
+        return str(UUID(name)) == name
+    except ValueError:
+        return False
+
+
+def _newest(folder: Path) -> datetime:
+    """When something was last written there: a folder's own time does not move when its files grow."""
+    return datetime.fromtimestamp(max(path.stat().st_mtime for path in (folder, *folder.iterdir())), UTC)
 
 
 class DagsterLogResource(dg.ConfigurableResource[Any]):

@@ -1,5 +1,6 @@
 -- Platform: keeping Dagster's own storage small. Tables: Dagster's, in the schema its connection is set to.
--- Dagster has no retention for event logs. Rows that say what was materialized, checked and fresh are kept.
+-- Dagster has no retention for event logs. What asset pages, partition states and check pages stand on is kept.
+-- A check's result is a row of asset_check_executions. Its rows in event_logs repeat it, for the page of its run.
 -- Each block: "-- name:", one line on what it does, then what it returns.
 
 -- name: prune_run_events
@@ -18,10 +19,9 @@ where id in (
 );
 
 -- name: prune_asset_events
--- Delete one batch of old asset rows, but never the newest of its kind for an asset and partition.
+-- Delete one batch of old asset rows and their tags, but never the newest of its kind for an asset and partition.
 -- Returns: nothing. rowcount = rows.
-delete from event_logs
-where id in (
+with doomed as (
     select e.id
     from event_logs as e
     where e.timestamp < %(before)s
@@ -35,6 +35,34 @@ where id in (
                 and newer.id > e.id
         )
     order by e.id
+    limit %(row_limit)s
+),
+
+tags as (
+    -- No foreign key ties them to their event.
+    delete from asset_event_tags where event_id in (select id from doomed)
+)
+
+delete from event_logs
+where id in (select id from doomed);
+
+-- name: prune_check_results
+-- Delete one batch of old check results, but never the newest of a check with its outcome.
+-- Returns: nothing. rowcount = rows.
+delete from asset_check_executions
+where id in (
+    select c.id
+    from asset_check_executions as c
+    where coalesce(c.evaluation_event_timestamp, c.create_timestamp) < %(before)s
+        and exists (
+            select 1 from asset_check_executions as newer
+            where newer.asset_key = c.asset_key
+                and newer.check_name = c.check_name
+                and newer.partition is not distinct from c.partition
+                and newer.execution_status = c.execution_status
+                and newer.id > c.id
+        )
+    order by c.id
     limit %(row_limit)s
 );
 
