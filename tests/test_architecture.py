@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from holdfast.metrics.catalog import METRICS
+from orchestration.definitions import defs
 from resources.queries import SQL, queries
 from tests.golden import DEFINITIONS, definitions
 
@@ -127,6 +128,21 @@ def test_the_database_and_the_code_know_the_same_metrics(database_url: str) -> N
             "select metric, description, per_unit, units_per_quantum from holdfast.metric_catalog"
         ).fetchall()
     assert sorted(rows) == sorted((m.name, m.description, m.per_unit, m.units_per_quantum) for m in METRICS)
+
+
+def test_column_schemas_in_the_ui_are_the_columns_of_the_tables(database_url: str) -> None:
+    columns = "select attname, format_type(atttypid, atttypmod) from pg_attribute where attrelid = %s::regclass \
+        and attnum > 0 and not attisdropped order by attnum"
+    seen = 0
+    with psycopg.connect(database_url) as connection:
+        for spec in defs().resolve_all_asset_specs():
+            if "dagster/table_name" in spec.metadata:
+                shown = [(c.name, c.type) for c in spec.metadata["dagster/column_schema"].columns]
+                real = connection.execute(columns, (spec.metadata["dagster/table_name"],)).fetchall()
+                short = {"timestamp with time zone": "timestamptz"}
+                assert shown == [(name, short.get(kind, kind)) for name, kind in real], spec.key
+                seen += 1
+    assert seen >= 4
 
 
 def test_every_folder_of_tests_is_a_package() -> None:

@@ -6,7 +6,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets.metrics.history import server_metrics_history
-from assets.metrics.tables import GROUP, OWNERS, table
+from assets.metrics.tables import CHUNK, GROUP, OWNERS, table
 from holdfast.metrics.retention import days_left
 from resources.metrics import retention
 from resources.metrics.compaction import closed_days, compact_day
@@ -20,7 +20,7 @@ from resources.postgres import Postgres, PostgresResource
     kinds={"postgres", "python"},
     deps=[server_metrics_history],
     pool="metrics_keep",
-    metadata=table("server_metrics_chunk"),
+    metadata=table("server_metrics_chunk", CHUNK),
     freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=49), warn_window=timedelta(hours=26)),
 )
 def server_metrics_chunks(context: dg.AssetExecutionContext, postgres: PostgresResource) -> dg.MaterializeResult:

@@ -39,8 +39,19 @@ ROLLUP: Final = dg.TableSchema(
     ]
 )
 
+CHUNK: Final = dg.TableSchema(
+    [
+        dg.TableColumn("server_no", "integer", "The server", _REQUIRED),
+        dg.TableColumn("day", "date", "UTC day", _REQUIRED),
+        dg.TableColumn("first_s", "integer", "Seconds from midnight to slot 0", _REQUIRED),
+        dg.TableColumn("step_s", "integer", "Seconds from slot to slot", _REQUIRED),
+        dg.TableColumn("slot_count", "integer", "Number of slots", _REQUIRED),
+        dg.TableColumn("present", "bit varying", "Packed: 1 where the slot holds a sample", _REQUIRED),
+        *(dg.TableColumn(metric.name, "bit varying", f"{metric.description}, packed codes") for metric in METRICS),
+    ]
+)
 
-def table(name: str, schema: dg.TableSchema | None = None) -> dict[str, Any]:
+
+def table(name: str, schema: dg.TableSchema) -> dict[str, Any]:
     """Definition metadata of an asset that is a table or a view of ours."""
-    shape = {"dagster/column_schema": schema} if schema else {}
-    return {"dagster/table_name": f"holdfast.{name}", **shape}
+    return {"dagster/table_name": f"holdfast.{name}", "dagster/column_schema": schema}
