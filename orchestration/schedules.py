@@ -21,15 +21,21 @@ metrics_move = dg.define_asset_job(
     description="Buffer to history, then the dashboard's snapshot.",
     tags={"dagster/max_runtime": "1800"},
 )
-metrics_roll_hourly = dg.define_asset_job("metrics_roll_hourly", selection=[server_metrics_hourly])
-metrics_roll_daily = dg.define_asset_job("metrics_roll_daily", selection=[server_metrics_daily])
+metrics_roll_hourly = dg.define_asset_job(
+    "metrics_roll_hourly", selection=[server_metrics_hourly], description="One day's closed hours."
+)
+metrics_roll_daily = dg.define_asset_job(
+    "metrics_roll_daily", selection=[server_metrics_daily], description="One day that is over."
+)
 metrics_keep = dg.define_asset_job(
     "metrics_keep",
     selection=[server_metrics_chunks, server_metrics_retention],
     description="Days that are over become chunks; what is too much goes.",
     config=dg.RunConfig(ops={"server_metrics_retention": RetentionConfig(apply=True)}),
 )
-platform_maintain = dg.define_asset_job("platform_maintain", selection=[maintenance])
+platform_maintain = dg.define_asset_job(
+    "platform_maintain", selection=[maintenance], description="Dagster's own log, pruned."
+)
 
 JOBS: Final = (metrics_move, metrics_roll_hourly, metrics_roll_daily, metrics_keep, platform_maintain)
 
@@ -47,12 +53,18 @@ def _every(job_name: str, cron: str, description: str) -> dg.ScheduleDefinition:
 
 def _due(rollup: Rollup, postgres: PostgresResource, now: datetime) -> list[dg.RunRequest] | dg.SkipReason:
     days = due_days(postgres.client(), rollup, now)
-    return [dg.RunRequest(partition_key=day.isoformat()) for day in days] or dg.SkipReason(
-        f"no {rollup} rollup is behind its samples"
-    )
+    # Dagster refuses several requests of one tick without keys; a day may be due again at the next tick.
+    requests = [dg.RunRequest(run_key=f"{day} at {now:%Y-%m-%dT%H:%M}", partition_key=day.isoformat()) for day in days]
+    return requests or dg.SkipReason(f"no {rollup} rollup is behind its samples")
 
 
-@dg.schedule(job=metrics_roll_hourly, cron_schedule="7 * * * *", execution_timezone="UTC", default_status=RUNNING)
+@dg.schedule(
+    job=metrics_roll_hourly,
+    cron_schedule="7 * * * *",
+    execution_timezone="UTC",
+    default_status=RUNNING,
+    description="Seven minutes past the hour: every day whose samples are newer than its hourly rollup.",
+)
 def metrics_roll_hourly_schedule(
     context: dg.ScheduleEvaluationContext, postgres: PostgresResource
 ) -> list[dg.RunRequest] | dg.SkipReason:
@@ -60,7 +72,13 @@ def metrics_roll_hourly_schedule(
     return _due("hourly", postgres, context.scheduled_execution_time)
 
 
-@dg.schedule(job=metrics_roll_daily, cron_schedule="20 0 * * *", execution_timezone="UTC", default_status=RUNNING)
+@dg.schedule(
+    job=metrics_roll_daily,
+    cron_schedule="20 0 * * *",
+    execution_timezone="UTC",
+    default_status=RUNNING,
+    description="After midnight: every day that is over and whose samples are newer than its daily rollup.",
+)
 def metrics_roll_daily_schedule(
     context: dg.ScheduleEvaluationContext, postgres: PostgresResource
 ) -> list[dg.RunRequest] | dg.SkipReason:
