@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 import psycopg
 import pytest
+from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 
 from assets.metrics.keeping import RetentionConfig
 from orchestration.definitions import defs
@@ -20,17 +21,19 @@ TODAY = at(MIDNIGHT_S).date()
 REPOSITORY = defs().get_repository_def()
 
 
-def tick(when: datetime, database_url: str) -> dg.ScheduleEvaluationContext:
-    return dg.build_schedule_context(
+def tick(name: str, when: datetime, database_url: str) -> ScheduleExecutionData:
+    """What a schedule answers at an instant."""
+    with dg.build_schedule_context(
         scheduled_execution_time=when,
         resources={"postgres": PostgresResource(dsn=database_url)},
         repository_def=REPOSITORY,
-    )
+    ) as context:
+        return REPOSITORY.get_schedule_def(name).evaluate_tick(context)
 
 
 def asked(name: str, when: datetime, database_url: str) -> tuple[list[str | None], str | None]:
     """The partitions a schedule asks for at an instant, or why it does not."""
-    found = REPOSITORY.get_schedule_def(name).evaluate_tick(tick(when, database_url))
+    found = tick(name, when, database_url)
     return [request.partition_key for request in found.run_requests or ()], found.skip_message
 
 
@@ -94,9 +97,8 @@ def test_late_samples_of_last_week_make_their_day_due_again(database_url: str, r
 
 def test_a_day_that_is_due_at_two_ticks_is_run_twice(database_url: str, redis_url: str) -> None:
     sample(database_url, redis_url, 1, 2)
-    schedule = REPOSITORY.get_schedule_def("metrics_roll_hourly_schedule")
     ticks = [at(MIDNIGHT_S) + timedelta(hours=hour, minutes=7) for hour in (0, 1)]
-    found = [schedule.evaluate_tick(tick(when, database_url)).run_requests or () for when in ticks]
+    found = [tick("metrics_roll_hourly_schedule", when, database_url).run_requests or () for when in ticks]
     assert len({request.run_key for requests in found for request in requests}) == 4
 
 
