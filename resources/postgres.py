@@ -8,10 +8,11 @@ from typing import Any, Final, LiteralString, TypeVar
 import dagster as dg
 import psycopg
 from psycopg.adapt import Dumper
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import class_row, scalar_row, tuple_row
 from pydantic import Field
 
-from holdfast.errors import PermanentError, TransientError
+from holdfast.errors import HoldfastError, PermanentError, TransientError
 from holdfast.retries import Backoff
 from resources.queries import query
 
@@ -21,7 +22,47 @@ Parameters = Mapping[str, Any]
 # A full disk, a shutdown and a refused connection pass; a missing right or a wrong statement does not.
 # Source: PostgreSQL manual, appendix A, "Error Codes": classes 08, 40, 53, 55, 57, 58.
 _PASSING_CLASSES: Final = frozenset({"08", "40", "53", "55", "57", "58"})
-_READ_ONLY: Final = "25006"
+# What servers and poolers say to a login that cannot work however often it is tried.
+_REFUSALS: Final = (
+    "authentication failed",
+    "does not exist",
+    "no password supplied",
+    "not permitted to log in",
+    "permission denied for database",
+    "no pg_hba.conf entry",
+    "no such database",
+    "no such user",
+    "tenant or user not found",
+)
+# Conditions a person can mend, by SQLSTATE: what it is, what state is left, what to do.
+_KNOWN: Final[Mapping[str, tuple[type[HoldfastError], str]]] = {
+    "25006": (
+        PermanentError,
+        "Postgres is read-only and nothing was written: {said}. A free tier turns a database read-only when "
+        "it is over its size; a standby always is. Make room or point DATABASE_URL at the primary.",
+    ),
+    "42501": (
+        PermanentError,
+        "Postgres does not let this user do it; the transaction is rolled back: {said}. Use the user that "
+        "ran holdfast migrate in DATABASE_URL, or grant it the right.",
+    ),
+    "42P01": (
+        PermanentError,
+        "Postgres has no such table; the transaction is rolled back: {said}. Bring the database to this version: "
+        "holdfast migrate.",
+    ),
+    "53100": (
+        TransientError,
+        "Postgres' disk is full; the transaction is rolled back and what was committed stays: {said}. "
+        "Make room on the server; the next attempt goes on from there.",
+    ),
+}
+
+
+_UNREADABLE: Final = (
+    "the URL of Postgres cannot be read and nothing was changed; it is not printed, as it may hold a password. Write it "
+    "as postgresql://user:password@host:5432/database, in the password %40 for @, %2F for /, %3F for ?, %25 for %."
+)
 
 
 class DuplicateRowError(PermanentError):
@@ -132,7 +173,12 @@ class Postgres:
                     prepare_threshold=None,
                 )
                 break
-            except psycopg.OperationalError as error:
+            except psycopg.Error as error:
+                if not _is_readable(self._dsn):
+                    # Neither the driver's text nor its error: they quote what they could not read.
+                    raise PermanentError(_UNREADABLE) from None
+                if not isinstance(error, psycopg.OperationalError):
+                    raise
                 wait_s = None if _is_refusal(error) else next(delays_s, None)
                 if wait_s is None:
                     raise
@@ -151,19 +197,29 @@ class Postgres:
 
 
 def _is_refusal(error: psycopg.OperationalError) -> bool:
-    text = str(error)
-    return "authentication failed" in text or "does not exist" in text or "no password supplied" in text
+    text = str(error).lower()
+    return any(words in text for words in _REFUSALS)
 
 
-def _ours(error: psycopg.Error) -> Exception:
+def _is_readable(dsn: str) -> bool:
+    """Whether libpq splits the URL where its writer meant to: an "@", "/" or "%" of a password may split it early."""
+    address, _, _ = dsn.partition("?")
+    try:
+        port = conninfo_to_dict(dsn).get("port") or "0"
+    except psycopg.Error:
+        return False
+    return address.count("@") <= 1 and str(port).replace(",", "").isdigit()
+
+
+def _ours(error: psycopg.Error) -> HoldfastError:
     said = (str(error).strip() or type(error).__name__).replace("\n", " ")
-    if error.sqlstate == _READ_ONLY:
-        return PermanentError(
-            f"Postgres is read-only and nothing was written: {said}. A free tier turns a database read-only when "
-            "it is over its size; a standby always is. Make room or point DATABASE_URL at the primary."
-        )
+    if error.sqlstate in _KNOWN:
+        kind, words = _KNOWN[error.sqlstate]
+        return kind(words.format(said=said))
     if isinstance(error, psycopg.OperationalError) and error.sqlstate is None and _is_refusal(error):
-        return PermanentError(f"Postgres refused the login: {said}. Check user, password and database of the URL.")
+        return PermanentError(
+            f"Postgres refused the login and nothing was changed: {said}. Check user, password and database of the URL."
+        )
     if (error.sqlstate or "08")[:2] in _PASSING_CLASSES and not isinstance(error, psycopg.ProgrammingError):
         return TransientError(f"Postgres is away or gave up; the transaction is rolled back: {said}")
     return PermanentError(f"Postgres refused the statement; the transaction is rolled back: {said}")

@@ -21,6 +21,15 @@ CYCLES_KEY: Final = "holdfast:metrics:cycles"
 SNAPSHOT_KEY: Final = "dashboard:snapshot"
 
 
+# Errors that pass: a full disk under its files, replicas away, a script that runs, a cluster that moves slots.
+# Source: Redis, src/server.c, createSharedObjects.
+_PASSING: Final = ("MISCONF", "NOREPLICAS", "MASTERDOWN", "BUSY", "TRYAGAIN", "CLUSTERDOWN")
+_UNREADABLE: Final = (
+    "REDIS_URL cannot be read; it is not printed, as it may hold a password. Write it as "
+    "redis://user:password@host:6379/0 (rediss:// with TLS), in the password %40 for @, %2F for /, %3F for ?, %25 for %."
+)
+
+
 class _Commands(Protocol):
     """The commands used, with the answers they have under RESP2 without decoding."""
 
@@ -36,16 +45,19 @@ class RedisClient:
     """One Redis server, by URL. Connects at the first command."""
 
     def __init__(self, url: str, *, timeout_s: float = 5.0) -> None:
-        self._redis: redis.Redis = redis.Redis.from_url(
-            url,
-            protocol=2,
-            driver_info=None,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
-            # One quick retry: a connection that idled for 30 s is often gone, and a command that is
-            # repeated is absorbed by the primary key of the row it ends in.
-            retry=Retry(ExponentialWithJitterBackoff(base=0.1, cap=0.5), 1),
-        )
+        try:
+            self._redis: redis.Redis = redis.Redis.from_url(
+                url,
+                protocol=2,
+                driver_info=None,
+                socket_timeout=timeout_s,
+                socket_connect_timeout=timeout_s,
+                # One quick retry: a connection that idled for 30 s is often gone, and a command that is
+                # repeated is absorbed by the primary key of the row it ends in.
+                retry=Retry(ExponentialWithJitterBackoff(base=0.1, cap=0.5), 1),
+            )
+        except ValueError:
+            raise PermanentError(_UNREADABLE) from None
         self.commands = cast("_Commands", self._redis)
 
     @contextmanager
@@ -56,11 +68,18 @@ class RedisClient:
         except redis.AuthenticationError as error:
             raise PermanentError(f"Redis refused the login: {error}. Check the password in REDIS_URL.") from error
         except (redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError, redis.ReadOnlyError) as error:
-            raise TransientError(f"Redis is away: {error}") from error
+            raise TransientError(f"Redis is away: {error}. Start it, or correct REDIS_URL.") from error
         except redis.ResponseError as error:
-            if "OOM" in str(error) or "max" in str(error):
-                raise TransientError(f"Redis is full or over its quota: {error}") from error
+            if isinstance(error, redis.OutOfMemoryError) or "max" in str(error):
+                raise TransientError(
+                    f"Redis is full or over its quota and took nothing: {error}. Make room: let the history move "
+                    "(holdfast metrics move), or raise its maxmemory."
+                ) from error
+            if str(error).startswith(_PASSING):
+                raise TransientError(f"Redis takes no writes for now: {error}") from error
             raise PermanentError(f"Redis refused the command: {error}") from error
+        except redis.RedisError as error:
+            raise PermanentError(f"what answers at REDIS_URL is not Redis, or was asked nonsense: {error}") from error
 
     def write_hashes(self, hashes: Mapping[str, Mapping[Any, Any]], members: Sequence[str], ttl_s: int) -> int:
         """Write the seed's per-server hashes and ``servers:active`` in one pipeline; the number of commands billed."""

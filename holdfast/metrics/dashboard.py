@@ -50,7 +50,7 @@ class ServerState:
 
 
 def snapshot(states: Sequence[ServerState], *, now: datetime, stale_after: timedelta) -> dict[str, Any]:
-    """The whole fleet as one document; ``staleAt`` says when a reader should distrust a server by itself."""
+    """The whole fleet as one document; ``staleAfterS`` lets a reader see by itself that the document has become old."""
     return {
         "servers": [
             {
@@ -59,12 +59,12 @@ def snapshot(states: Sequence[ServerState], *, now: datetime, stale_after: timed
                 "status": state.status(now, stale_after),
                 "metrics": state.metrics(),
                 "lastUpdated": state.last_sampled_at.isoformat(),
-                "staleAt": (state.last_sampled_at + stale_after).isoformat(),
             }
             for state in states
         ],
         "total": len(states),
         "stale": sum(state.status(now, stale_after) == "stale" for state in states),
+        "staleAfterS": int(stale_after.total_seconds()),
         "timestamp": now.isoformat(),
     }
 

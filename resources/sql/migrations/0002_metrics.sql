@@ -118,8 +118,9 @@ comment on column holdfast.dashboard_snapshot.is_current is 'Always true: there 
 comment on column holdfast.dashboard_snapshot.document is 'Every server, its metrics, status and lastUpdated';
 comment on column holdfast.dashboard_snapshot.written_at is 'When it was written';
 
+-- No foreign key: the merge has just looked the numbers up, and checking each row again costs more than storing it.
 create table holdfast.server_metrics_recent (
-    server_no integer not null references holdfast.servers,
+    server_no integer not null,
     sampled_at timestamptz not null,
     cpu_pct integer,
     memory_pct integer,
@@ -367,7 +368,7 @@ comment on view holdfast.metrics_codes is 'Every stored sample as a row, in code
 
 create view holdfast.server_metrics_history as
 select
-    s.server_id,
+    c.server_id,
     c.sampled_at,
     c.day,
     c.cpu_pct / 100.0::double precision as cpu_pct,
@@ -382,8 +383,46 @@ select
     c.active_users::double precision as active_users,
     c.db_connections::double precision as db_connections,
     c.cache_hit_pct / 100.0::double precision as cache_hit_pct
-from holdfast.metrics_codes as c
-inner join holdfast.servers as s on c.server_no = s.server_no;
+from (
+    -- The server is joined in each branch, so that a where clause reaches it before any chunk is unpacked.
+    select
+        s.server_id,
+        r.sampled_at,
+        (r.sampled_at at time zone 'UTC')::date as day,
+        r.cpu_pct::bigint as cpu_pct,
+        r.memory_pct::bigint as memory_pct,
+        r.disk_pct::bigint as disk_pct,
+        r.network_in_bytes_s::bigint as network_in_bytes_s,
+        r.network_out_bytes_s::bigint as network_out_bytes_s,
+        r.load_1m::bigint as load_1m,
+        r.response_ms::bigint as response_ms,
+        r.throughput_rps::bigint as throughput_rps,
+        r.error_pct::bigint as error_pct,
+        r.active_users::bigint as active_users,
+        r.db_connections::bigint as db_connections,
+        r.cache_hit_pct::bigint as cache_hit_pct
+    from holdfast.server_metrics_recent as r
+    inner join holdfast.servers as s on r.server_no = s.server_no
+    union all
+    select
+        s.server_id,
+        k.sampled_at,
+        k.day,
+        k.cpu_pct,
+        k.memory_pct,
+        k.disk_pct,
+        k.network_in_bytes_s,
+        k.network_out_bytes_s,
+        k.load_1m,
+        k.response_ms,
+        k.throughput_rps,
+        k.error_pct,
+        k.active_users,
+        k.db_connections,
+        k.cache_hit_pct
+    from holdfast.metrics_chunk_codes as k
+    inner join holdfast.servers as s on k.server_no = s.server_no
+) as c;
 comment on view holdfast.server_metrics_history is 'Every stored cycle, one row per server and instant; name the day in a where clause to read only that day';
 comment on column holdfast.server_metrics_history.server_id is 'Name of the server';
 comment on column holdfast.server_metrics_history.sampled_at is 'Instant of the sample';
@@ -430,19 +469,18 @@ create view holdfast.server_metrics_hourly as
 select
     s.server_id,
     m.metric,
-    r.day::timestamp at time zone 'UTC' + (h.hour - 1) * interval '1 hour' as bucket_at,
-    h.sample_count::integer as sample_count,
-    h.min * m.units_per_quantum / m.per_unit::double precision as min,
-    h.max * m.units_per_quantum / m.per_unit::double precision as max,
-    h.avg * m.units_per_quantum / m.per_unit::double precision as avg,
-    h.p95 * m.units_per_quantum / m.per_unit::double precision as p95,
+    to_timestamp((((r.day - date '1970-01-01') * 24 + h.hour - 1) * 3600)::double precision) as bucket_at,
+    r.sample_count[h.hour]::integer as sample_count,
+    r.min[h.hour]::double precision * m.units_per_quantum / m.per_unit as min,
+    r.max[h.hour]::double precision * m.units_per_quantum / m.per_unit as max,
+    r.avg[h.hour]::double precision * m.units_per_quantum / m.per_unit as avg,
+    r.p95[h.hour]::double precision * m.units_per_quantum / m.per_unit as p95,
     r.day
 from holdfast.metrics_rollup_hours as r
 inner join holdfast.metric_catalog as m on r.metric_no = m.metric_no
 inner join holdfast.servers as s on r.server_no = s.server_no
-cross join lateral unnest(r.sample_count, r.min, r.max, r.avg, r.p95)
-    with ordinality as h (sample_count, min, max, avg, p95, hour)
-where h.sample_count is not null;
+cross join generate_series(1, 24) as h (hour)
+where r.sample_count[h.hour] is not null;
 comment on view holdfast.server_metrics_hourly is 'Hourly rollups, one row per server, metric and hour that has samples';
 comment on column holdfast.server_metrics_hourly.server_id is 'Name of the server';
 comment on column holdfast.server_metrics_hourly.metric is 'The metric, as in metric_catalog';
@@ -460,10 +498,10 @@ select
     m.metric,
     r.day::timestamp at time zone 'UTC' as bucket_at,
     r.sample_count,
-    r.min * m.units_per_quantum / m.per_unit::double precision as min,
-    r.max * m.units_per_quantum / m.per_unit::double precision as max,
-    r.avg * m.units_per_quantum / m.per_unit::double precision as avg,
-    r.p95 * m.units_per_quantum / m.per_unit::double precision as p95,
+    r.min::double precision * m.units_per_quantum / m.per_unit as min,
+    r.max::double precision * m.units_per_quantum / m.per_unit as max,
+    r.avg::double precision * m.units_per_quantum / m.per_unit as avg,
+    r.p95::double precision * m.units_per_quantum / m.per_unit as p95,
     r.day
 from holdfast.metrics_rollup_days as r
 inner join holdfast.metric_catalog as m on r.metric_no = m.metric_no
@@ -487,7 +525,7 @@ as $$
     from holdfast.server_metrics_history as h
     where h.server_id = of_server
         and h.sampled_at >= from_at and h.sampled_at < until_at
-        and h.day >= (from_at at time zone 'UTC')::date and h.day <= (until_at at time zone 'UTC')::date
+        and h.day >= (from_at at time zone 'UTC')::date and h.day <= ((until_at - interval '1 microsecond') at time zone 'UTC')::date
 $$;
 comment on function holdfast.metrics_between is 'History of one server in [from, until), opening only the days it needs';
 
