@@ -22,7 +22,9 @@ def metrics() -> None:
 
 
 @metrics.command()
-@click.option("--batch-cycles", default=100, show_default=True, help="Most cycles in one transaction.")
+@click.option(
+    "--batch-cycles", default=100, show_default=True, type=click.IntRange(min=1), help="Most cycles in one transaction."
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def move(batch_cycles: int, as_json: bool) -> None:
     """Move what the buffer holds into the history.

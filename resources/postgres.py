@@ -60,8 +60,8 @@ _KNOWN: Final[Mapping[str, tuple[type[HoldfastError], str]]] = {
 
 
 _UNREADABLE: Final = (
-    "the URL of Postgres cannot be read and nothing was changed; it is not printed, as it may hold a password. Write it "
-    "as postgresql://user:password@host:5432/database, in the password %40 for @, %2F for /, %3F for ?, %25 for %."
+    "the URL of Postgres cannot be read and nothing was changed; it is not printed, as it may hold a password. "
+    "Write it as postgresql://user:password@host/database, in the password %40 for @, %2F for /, %3F for ?, %25 for %."
 )
 
 
@@ -213,8 +213,8 @@ def _is_readable(dsn: str) -> bool:
 
 def _ours(error: psycopg.Error) -> HoldfastError:
     said = (str(error).strip() or type(error).__name__).replace("\n", " ")
-    if error.sqlstate in _KNOWN:
-        kind, words = _KNOWN[error.sqlstate]
+    if known := _KNOWN.get(error.sqlstate or ""):
+        kind, words = known
         return kind(words.format(said=said))
     if isinstance(error, psycopg.OperationalError) and error.sqlstate is None and _is_refusal(error):
         return PermanentError(

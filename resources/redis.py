@@ -21,12 +21,12 @@ CYCLES_KEY: Final = "holdfast:metrics:cycles"
 SNAPSHOT_KEY: Final = "dashboard:snapshot"
 
 
-# Errors that pass: a full disk under its files, replicas away, a script that runs, a cluster that moves slots.
+# Errors that pass: a full disk under its files, replicas away, a script that runs.
 # Source: Redis, src/server.c, createSharedObjects.
-_PASSING: Final = ("MISCONF", "NOREPLICAS", "MASTERDOWN", "BUSY", "TRYAGAIN", "CLUSTERDOWN")
+_PASSING: Final = ("MISCONF", "NOREPLICAS", "BUSY")
 _UNREADABLE: Final = (
-    "REDIS_URL cannot be read; it is not printed, as it may hold a password. Write it as "
-    "redis://user:password@host:6379/0 (rediss:// with TLS), in the password %40 for @, %2F for /, %3F for ?, %25 for %."
+    "REDIS_URL cannot be read; it is not printed, as it may hold a password. Write it as redis:// or "
+    "rediss://user:password@host:6379/0, in the password %40 for @, %2F for /, %3F for ?, %25 for %."
 )
 
 
