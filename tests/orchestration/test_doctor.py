@@ -1,12 +1,7 @@
 import json
 import os
-import pwd
-import secrets
-import shutil
 import socket
-import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -17,61 +12,23 @@ from orchestration import local
 from orchestration.doctor import Row, examine, report
 from orchestration.settings import dagster_url, load
 from resources.doctor import examine_primary, examine_redis, examine_secondary, examine_storage
+from tests.servers import OwnPostgres, free_port, own_postgres
 
 BUDGET = 500_000_000
 
 
-@dataclass(frozen=True)
-class Guarded:
-    """A PostgreSQL server on TCP that asks for passwords."""
-
-    port: int
-    password: str
-
-    def url(self, password: str | None = None, user: str = "app", database: str = "postgres") -> str:
-        return f"postgresql://{user}:{password or self.password}@127.0.0.1:{self.port}/{database}"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    folder = Path(f"/tmp/holdfast-guarded-{secrets.token_hex(4)}")
-    folder.mkdir(mode=0o700)
-    account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
-    become = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
-    if account:
-        os.chown(folder, account.pw_uid, account.pw_gid)
-    data, password = folder / "data", "correct horse"
-    argv = [local.binary("initdb"), "-D", data, "-U", "postgres", "--auth-local=trust", "--auth-host=scram-sha-256"]
-    subprocess.run(argv, cwd=folder, check=True, capture_output=True, **become)  # type: ignore[call-overload]
-    port = free_port()
-    argv = [local.binary("postgres"), "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", folder, "-c", "fsync=off"]
-    with subprocess.Popen(argv, cwd=folder, stderr=subprocess.DEVNULL, **become) as server:  # type: ignore[call-overload]
-        admin = f"postgresql://postgres@/postgres?host={folder}&port={port}"
-        with _eventually(admin) as connection:
-            connection.execute("create role app login password 'correct horse'")
-            connection.execute("create role holder login password 'correct horse' createrole")
-            connection.execute("create role strict login password 'correct horse'")
-            connection.execute("alter role strict set default_transaction_read_only = on")
-            connection.execute("create database own owner holder")
-        yield Guarded(port, password.replace(" ", "%20"))
-        server.send_signal(2)
-        server.wait(15)
-    shutil.rmtree(folder)
-
-
-def _eventually(url: str) -> psycopg.Connection[object]:
-    for _ in range(100):
-        try:
-            return psycopg.connect(url, autocommit=True)
-        except psycopg.OperationalError:
-            subprocess.run(["sleep", "0.1"], check=True)
-    raise AssertionError("the server did not come up")
+def guarded() -> Iterator[OwnPostgres]:
+    """A server that asks for passwords, with users of few rights."""
+    with own_postgres() as server:
+        server.execute(
+            "create role app login password 'correct horse'",
+            "create role holder login password 'correct horse' createrole",
+            "create role strict login password 'correct horse'",
+            "alter role strict set default_transaction_read_only = on",
+            "create database own owner holder",
+        )
+        yield server
 
 
 def rows_by_name(**environment: str) -> dict[str, Row]:
@@ -102,7 +59,7 @@ def test_a_nearly_full_store_is_told_before_it_is_full(database_url: str) -> Non
     assert "nearly full" in (found.remedy or "")
 
 
-def test_a_wrong_password_is_named_and_never_printed(guarded: Guarded) -> None:
+def test_a_wrong_password_is_named_and_never_printed(guarded: OwnPostgres) -> None:
     found = examine_primary(guarded.url("sesame"), "DATABASE_URL", BUDGET)
     assert not found.is_reachable
     assert "password authentication failed" in (found.problem or "")
@@ -110,12 +67,12 @@ def test_a_wrong_password_is_named_and_never_printed(guarded: Guarded) -> None:
     assert "sesame" not in repr(found)
 
 
-def test_a_missing_database_is_named(guarded: Guarded) -> None:
+def test_a_missing_database_is_named(guarded: OwnPostgres) -> None:
     found = examine_secondary(guarded.url(database="nowhere"), "SUPABASE_DB_URL")
     assert found.remedy == "correct the database in SUPABASE_DB_URL, or create it"
 
 
-def test_a_role_without_rights_is_told_which_one_it_lacks(guarded: Guarded) -> None:
+def test_a_role_without_rights_is_told_which_one_it_lacks(guarded: OwnPostgres) -> None:
     found = examine_primary(guarded.url(), "DATABASE_URL", BUDGET)
     assert "app may not create schemas" in (found.problem or "")
     assert "grant create on database" in (found.remedy or "")
@@ -123,7 +80,7 @@ def test_a_role_without_rights_is_told_which_one_it_lacks(guarded: Guarded) -> N
     assert found.remedy == "holdfast migrate"
 
 
-def test_a_read_only_role_is_a_failure(guarded: Guarded) -> None:
+def test_a_read_only_role_is_a_failure(guarded: OwnPostgres) -> None:
     for found in (
         examine_primary(guarded.url(user="strict"), "DATABASE_URL", BUDGET),
         examine_secondary(guarded.url(user="strict"), "SUPABASE_DB_URL"),
