@@ -2,8 +2,8 @@ r"""Idempotent merge of 100 000 wide rows against ``psql \copy`` of the same row
 
 ``python -m benchmarks.merge`` measures one transaction as the mover makes it: server numbers, the day's partition,
 ``merge_rows`` and its commit, the connection included, from rows in memory. Against it ``psql`` copies the same rows
-from a CSV that lies ready, the start of the program included: into an empty partitioned table like ours (key and
-reference to the servers), and into a table without any of that. Every round starts with empty tables; the merge is
+from a CSV that lies ready, the start of the program included: into an empty partitioned table like ours
+(with its key), and into a table without any of that. Every round starts with empty tables; the merge is
 also measured where all rows, or only the last one (the costliest place for it), are there already.
 """
 
@@ -29,8 +29,8 @@ from resources.metrics.merge import Row, merge_rows
 from resources.postgres import Postgres, Transaction
 
 PEERS: Final[LiteralString] = """
-    create table peer (like holdfast.server_metrics_recent, primary key (server_no, sampled_at),
-        foreign key (server_no) references holdfast.servers) partition by range (sampled_at);
+    create table peer (like holdfast.server_metrics_recent, primary key (server_no, sampled_at))
+        partition by range (sampled_at);
     create table peer_day partition of peer for values from ('2026-11-02 00:00+00') to ('2026-11-03 00:00+00');
     create table plain (like holdfast.server_metrics_recent)
 """
@@ -44,7 +44,7 @@ def main() -> None:
     with database(asked.database_url) as url, folder() as place:
         lines = _measured(url, place, asked)
         title = f"merge: {version(url)}; {processor()}; median of {asked.rounds} rounds (least-most)"
-        show(title, lines, ["like ours: empty, partitioned by day, with the same columns, key and reference"])
+        show(title, lines, ["like ours: empty, partitioned by day, with the same columns and key"])
 
 
 def _measured(url: str, place: Path, asked: argparse.Namespace) -> list[Line]:

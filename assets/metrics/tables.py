@@ -47,7 +47,7 @@ CHUNK: Final = dg.TableSchema(
         dg.TableColumn("step_s", "integer", "Seconds from slot to slot", _REQUIRED),
         dg.TableColumn("slot_count", "integer", "Number of slots", _REQUIRED),
         dg.TableColumn("present", "bit varying", "Packed: 1 where the slot holds a sample", _REQUIRED),
-        *(dg.TableColumn(metric.name, "bit varying", f"{metric.description}, packed codes") for metric in METRICS),
+        dg.TableColumn("codes", "bit varying[]", "One packed array per metric, at its metric_no", _REQUIRED),
     ]
 )
 

@@ -16,7 +16,7 @@ from resources.postgres import Postgres, Transaction, register_dumper
 
 # Bounds the memory of one step: 50 servers of 2880 cycles and 12 metrics are 1.7 million codes.
 SERVERS_AT_ONCE: Final = 50
-CHUNK_TYPES: Final = ["int4", "date", "int4", "int4", "int4", "varbit", *["varbit"] * len(METRIC_NAMES)]
+CHUNK_TYPES: Final = ["int4", "date", "int4", "int4", "int4", "varbit", "varbit[]"]
 
 
 class _PackedDumper(Dumper):
@@ -81,5 +81,5 @@ def _chunk_servers(db: Transaction, day: date, server_nos: Sequence[int]) -> Non
 
 def _row(day: date, server_no: int, second_of_day: list[int], *codes: list[int | None]) -> tuple[Any, ...]:
     chunk = make_chunk(second_of_day, dict(zip(METRIC_NAMES, codes, strict=True)))
-    packed = (chunk.columns.get(name) for name in METRIC_NAMES)
-    return (server_no, day, chunk.first_s, chunk.step_s, chunk.slot_count, chunk.present, *packed)
+    packed = [chunk.columns.get(name) for name in METRIC_NAMES]
+    return (server_no, day, chunk.first_s, chunk.step_s, chunk.slot_count, chunk.present, packed)

@@ -79,18 +79,7 @@ copy holdfast.server_metrics_chunk (
     step_s,
     slot_count,
     present,
-    cpu_pct,
-    memory_pct,
-    disk_pct,
-    network_in_bytes_s,
-    network_out_bytes_s,
-    load_1m,
-    response_ms,
-    throughput_rps,
-    error_pct,
-    active_users,
-    db_connections,
-    cache_hit_pct
+    codes
 ) from stdin with binary;
 
 -- name: chunk_differences

@@ -3,7 +3,7 @@
 
 create table holdfast.metric_catalog (
     metric text primary key,
-    metric_no smallint generated always as identity unique,
+    metric_no smallint not null unique check (metric_no > 0),
     description text not null,
     per_unit integer not null default 1 check (per_unit >= 1),
     units_per_quantum integer not null default 1 check (units_per_quantum >= 1),
@@ -11,24 +11,24 @@ create table holdfast.metric_catalog (
 );
 comment on table holdfast.metric_catalog is 'Every metric: what it means and its resolution';
 comment on column holdfast.metric_catalog.metric is 'Column name in server_metrics_history, its ending is the unit';
-comment on column holdfast.metric_catalog.metric_no is 'Short key of the metric inside this database';
+comment on column holdfast.metric_catalog.metric_no is 'Short key of the metric, and its place in the arrays of a chunk';
 comment on column holdfast.metric_catalog.description is 'What is measured';
 comment on column holdfast.metric_catalog.per_unit is 'Quanta in one unit: 100 is a resolution of 0.01';
 comment on column holdfast.metric_catalog.units_per_quantum is 'Units in one quantum: 100 is a resolution of 100';
 
-insert into holdfast.metric_catalog (metric, description, per_unit, units_per_quantum) values
-('cpu_pct', 'Processor time not idle, in percent of all processors', 100, 1),
-('memory_pct', 'Memory not available to new programs, in percent of all memory', 100, 1),
-('disk_pct', 'Space used on the root file system, in percent', 100, 1),
-('network_in_bytes_s', 'Bytes received per second, all real interfaces', 1, 10),
-('network_out_bytes_s', 'Bytes sent per second, all real interfaces', 1, 10),
-('load_1m', 'Processes running or waiting for a processor, 1 min average', 100, 1),
-('response_ms', 'Mean time to answer a request, in milliseconds', 10, 1),
-('throughput_rps', 'Requests answered per second', 100, 1),
-('error_pct', 'Requests answered with a server error, in percent', 100, 1),
-('active_users', 'Users or sessions active now', 1, 1),
-('db_connections', 'Open database connections', 1, 1),
-('cache_hit_pct', 'Cache lookups answered from the cache, in percent', 100, 1);
+insert into holdfast.metric_catalog (metric_no, metric, description, per_unit, units_per_quantum) values
+(1, 'cpu_pct', 'Processor time not idle, in percent of all processors', 100, 1),
+(2, 'memory_pct', 'Memory not available to new programs, in percent of all memory', 100, 1),
+(3, 'disk_pct', 'Space used on the root file system, in percent', 100, 1),
+(4, 'network_in_bytes_s', 'Bytes received per second, all real interfaces', 1, 10),
+(5, 'network_out_bytes_s', 'Bytes sent per second, all real interfaces', 1, 10),
+(6, 'load_1m', 'Processes running or waiting for a processor, 1 min average', 100, 1),
+(7, 'response_ms', 'Mean time to answer a request, in milliseconds', 10, 1),
+(8, 'throughput_rps', 'Requests answered per second', 100, 1),
+(9, 'error_pct', 'Requests answered with a server error, in percent', 100, 1),
+(10, 'active_users', 'Users or sessions active now', 1, 1),
+(11, 'db_connections', 'Open database connections', 1, 1),
+(12, 'cache_hit_pct', 'Cache lookups answered from the cache, in percent', 100, 1);
 
 create table holdfast.servers (
     server_no integer generated always as identity primary key,
@@ -152,6 +152,8 @@ comment on column holdfast.server_metrics_recent.active_users is 'Users or sessi
 comment on column holdfast.server_metrics_recent.db_connections is 'Open database connections, in codes';
 comment on column holdfast.server_metrics_recent.cache_hit_pct is 'Cache lookups answered from the cache, in percent, in codes';
 
+-- All arrays in one value: Postgres cuts a large value into pieces of 2 kB, four to a page, and only its last piece is
+-- partly filled. A value per metric would leave an eighth of every page empty.
 create table holdfast.server_metrics_chunk (
     server_no integer not null references holdfast.servers,
     day date not null,
@@ -159,18 +161,7 @@ create table holdfast.server_metrics_chunk (
     step_s integer not null check (step_s > 0),
     slot_count integer not null check (slot_count > 0),
     present bit varying not null,
-    cpu_pct bit varying,
-    memory_pct bit varying,
-    disk_pct bit varying,
-    network_in_bytes_s bit varying,
-    network_out_bytes_s bit varying,
-    load_1m bit varying,
-    response_ms bit varying,
-    throughput_rps bit varying,
-    error_pct bit varying,
-    active_users bit varying,
-    db_connections bit varying,
-    cache_hit_pct bit varying,
+    codes bit varying[] not null,
     primary key (server_no, day)
 ) partition by range (day);
 comment on table holdfast.server_metrics_chunk is 'Samples of one server and UTC day, one packed array per metric, one partition per week; read server_metrics_history instead';
@@ -180,18 +171,7 @@ comment on column holdfast.server_metrics_chunk.first_s is 'Seconds from midnigh
 comment on column holdfast.server_metrics_chunk.step_s is 'Seconds from slot to slot';
 comment on column holdfast.server_metrics_chunk.slot_count is 'Number of slots';
 comment on column holdfast.server_metrics_chunk.present is 'Packed: 1 where the slot holds a sample';
-comment on column holdfast.server_metrics_chunk.cpu_pct is 'Processor time not idle, in percent of all processors, packed codes, null where never measured that day';
-comment on column holdfast.server_metrics_chunk.memory_pct is 'Memory not available to new programs, in percent of all memory, packed codes, null where never measured that day';
-comment on column holdfast.server_metrics_chunk.disk_pct is 'Space used on the root file system, in percent, packed codes, null where never measured that day';
-comment on column holdfast.server_metrics_chunk.network_in_bytes_s is 'Bytes received per second, all real interfaces, packed codes, null where never measured that day';
-comment on column holdfast.server_metrics_chunk.network_out_bytes_s is 'Bytes sent per second, all real interfaces, packed codes, null where never measured that day';
-comment on column holdfast.server_metrics_chunk.load_1m is 'Processes running or waiting for a processor, 1 min average, packed codes, null where never measured that day';
-comment on column holdfast.server_metrics_chunk.response_ms is 'Mean time to answer a request, in milliseconds, packed codes, null where never measured that day';
-comment on column holdfast.server_metrics_chunk.throughput_rps is 'Requests answered per second, packed codes, null where never measured that day';
-comment on column holdfast.server_metrics_chunk.error_pct is 'Requests answered with a server error, in percent, packed codes, null where never measured that day';
-comment on column holdfast.server_metrics_chunk.active_users is 'Users or sessions active now, packed codes, null where never measured that day';
-comment on column holdfast.server_metrics_chunk.db_connections is 'Open database connections, packed codes, null where never measured that day';
-comment on column holdfast.server_metrics_chunk.cache_hit_pct is 'Cache lookups answered from the cache, in percent, packed codes, null where never measured that day';
+comment on column holdfast.server_metrics_chunk.codes is 'One packed array per metric, at its metric_no; null where never measured that day';
 
 create table holdfast.metrics_rollup_hours (
     metric_no smallint not null references holdfast.metric_catalog (metric_no),
@@ -300,20 +280,22 @@ select
     holdfast.chunk_code(b.w11, b.b11, b.x11, s.slot) as db_connections,
     holdfast.chunk_code(b.w12, b.b12, b.x12, s.slot) as cache_hit_pct
 from holdfast.server_metrics_chunk as c
+-- Appending nothing fetches the value once, instead of once per metric.
+cross join lateral (select c.codes || '{}'::bit varying[] as codes offset 0) as v -- noqa: PRS
 cross join lateral rows from ( -- noqa: PRS
     holdfast.chunk_blocks(c.present, (c.slot_count + 31) / 32),
-    holdfast.chunk_blocks(c.cpu_pct, (c.slot_count + 31) / 32),
-    holdfast.chunk_blocks(c.memory_pct, (c.slot_count + 31) / 32),
-    holdfast.chunk_blocks(c.disk_pct, (c.slot_count + 31) / 32),
-    holdfast.chunk_blocks(c.network_in_bytes_s, (c.slot_count + 31) / 32),
-    holdfast.chunk_blocks(c.network_out_bytes_s, (c.slot_count + 31) / 32),
-    holdfast.chunk_blocks(c.load_1m, (c.slot_count + 31) / 32),
-    holdfast.chunk_blocks(c.response_ms, (c.slot_count + 31) / 32),
-    holdfast.chunk_blocks(c.throughput_rps, (c.slot_count + 31) / 32),
-    holdfast.chunk_blocks(c.error_pct, (c.slot_count + 31) / 32),
-    holdfast.chunk_blocks(c.active_users, (c.slot_count + 31) / 32),
-    holdfast.chunk_blocks(c.db_connections, (c.slot_count + 31) / 32),
-    holdfast.chunk_blocks(c.cache_hit_pct, (c.slot_count + 31) / 32)
+    holdfast.chunk_blocks(v.codes[1], (c.slot_count + 31) / 32),
+    holdfast.chunk_blocks(v.codes[2], (c.slot_count + 31) / 32),
+    holdfast.chunk_blocks(v.codes[3], (c.slot_count + 31) / 32),
+    holdfast.chunk_blocks(v.codes[4], (c.slot_count + 31) / 32),
+    holdfast.chunk_blocks(v.codes[5], (c.slot_count + 31) / 32),
+    holdfast.chunk_blocks(v.codes[6], (c.slot_count + 31) / 32),
+    holdfast.chunk_blocks(v.codes[7], (c.slot_count + 31) / 32),
+    holdfast.chunk_blocks(v.codes[8], (c.slot_count + 31) / 32),
+    holdfast.chunk_blocks(v.codes[9], (c.slot_count + 31) / 32),
+    holdfast.chunk_blocks(v.codes[10], (c.slot_count + 31) / 32),
+    holdfast.chunk_blocks(v.codes[11], (c.slot_count + 31) / 32),
+    holdfast.chunk_blocks(v.codes[12], (c.slot_count + 31) / 32)
 ) with ordinality as b (
     w0, b0, x0,
     w1, b1, x1,
