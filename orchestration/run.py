@@ -18,6 +18,7 @@ import dagster as dg
 from holdfast.errors import HoldfastError, PermanentError
 from orchestration import first_pass, local, wiring
 from orchestration.ports import holder
+from orchestration.reconcile import reconcile
 from orchestration.runs import Say
 from orchestration.settings import PROJECT, Settings, publish
 from orchestration.supervisor import Child, Supervisor, rotate
@@ -53,9 +54,11 @@ def _run(settings: Settings, supervisor: Supervisor, port: int | None) -> int:
     say = supervisor.say
     if port:
         check_port(port)
+    # Only an embedded storage is surely nobody else's; asked here, before its address is filled in.
+    is_private = settings.is_embedded and settings.dagster_database_url is None
     try:
         settings = _prepare(settings, supervisor)
-        outcomes = _first_pass(settings, supervisor)
+        outcomes = _first_pass(settings, supervisor, is_private=is_private)
         first_pass.show(outcomes, port)
         bad = [outcome.asset for outcome in outcomes if not outcome.is_good]
         say(f"\n{len(outcomes) - len(bad)} of {len(outcomes)} assets are good" + _list(bad))
@@ -108,27 +111,17 @@ def _dagster_home(settings: Settings) -> dict[str, str]:
     return {"DAGSTER_HOME": str(home), "HOLDFAST_HOME": str(settings.state)}
 
 
-def _first_pass(settings: Settings, supervisor: Supervisor) -> list[first_pass.Outcome]:
+def _first_pass(settings: Settings, supervisor: Supervisor, *, is_private: bool) -> list[first_pass.Outcome]:
     from orchestration.definitions import defs
 
     say = supervisor.say
     rotate(supervisor.log("assets"))
     with dg.DagsterInstance.get() as instance:
-        _reconcile(instance, say)
+        reconcile(instance, say, is_private=is_private)
         began_ms = int(time.time() * 1000)
         supervisor.start(_ours("collector", [sys.executable, "-m", "orchestration.cli", "collect"]))
         _await_cycle(settings, began_ms, say)
         return first_pass.materialize_all(defs(), instance, supervisor.log("assets"), say)
-
-
-def _reconcile(instance: dg.DagsterInstance, say: Say) -> None:
-    """Fail the runs that a crash left "started": nobody works on them, and they hold their places."""
-    status = dg.DagsterRunStatus
-    unfinished = dg.RunsFilter(statuses=[status.STARTED, status.STARTING, status.CANCELING])
-    for record in instance.get_run_records(unfinished):
-        instance.report_run_failed(record.dagster_run, "This run did not survive a restart of the services.")
-        instance.event_log_storage.free_concurrency_slots_for_run(record.dagster_run.run_id)
-        say(f"run {record.dagster_run.run_id[:8]} was cut off by an earlier stop; marked as failed")
 
 
 def _await_cycle(settings: Settings, began_ms: int, say: Say) -> None:
