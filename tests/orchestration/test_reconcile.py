@@ -17,7 +17,7 @@ FORK = multiprocessing.get_context("fork")
 FAILED, STARTED = dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.STARTED
 
 
-@dg.asset(pool="place")
+@dg.asset
 def endless() -> None:
     signal.pause()
 
@@ -68,6 +68,9 @@ def places(worker: Worker) -> int:
 
 
 def test_a_run_whose_process_is_gone_is_failed_and_gives_up_its_place(worker: Worker) -> None:
+    storage = worker.instance.event_log_storage
+    storage.initialize_concurrency_limit_to_default("place")
+    storage.claim_concurrency_slot("place", worker.run_id, "endless")
     worker.kill()
     assert (worker.status, places(worker)) == (STARTED, 1)
     assert reconciled(worker) == [f"run {worker.run_id[:8]} was cut off by an earlier stop; marked as failed"]
