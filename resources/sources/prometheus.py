@@ -24,6 +24,9 @@ from resources.sources.clock import steady_s
 from resources.sources.names import Names
 from resources.sources.surprises import Log, Surprises
 
+# The reason of a target whose page is good but holds counters only: no fault, and gone with the next pass.
+NOTHING_YET: Final = "nothing measured yet: its rates need a second pass"
+
 _TICK_S: Final = 0.02
 _HEADERS: Final = {
     # Text 0.0.4 first: on OpenMetrics pages, Go's client library renames counters.
@@ -180,7 +183,7 @@ class PrometheusSource:
         measured = node.measure(server_id, page.samples, self._rates, now_s=time.time(), clock_s=answer.clock_s)
         notes = (*page.notes, *measured.notes)
         if not measured.codes:
-            raise TargetError("; ".join(notes) or "nothing measured yet: its rates need a second pass")
+            raise TargetError("; ".join(notes) or NOTHING_YET)
         return node.Measured(measured.codes, notes)
 
     def _collected(self, one_pass: _Pass, at_s: int) -> Collected:

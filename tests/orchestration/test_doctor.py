@@ -1,8 +1,11 @@
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import psycopg
 import pytest
@@ -12,6 +15,8 @@ from orchestration import local
 from orchestration.doctor import Row, examine, report
 from orchestration.settings import dagster_url, load
 from resources.doctor import examine_primary, examine_redis, examine_secondary, examine_storage
+from resources.sources.cloud_monitoring import GOOGLE_METRICS
+from tests.fakes.cloud_monitoring import CPU, CloudMonitoring, Point, cloud_monitoring
 from tests.servers import OwnPostgres, free_port, own_postgres
 
 BUDGET = 500_000_000
@@ -154,6 +159,79 @@ def test_every_endpoint_has_its_row(tmp_path: Path) -> None:
     assert rows["metrics: this machine"].ok
     assert rows["metrics: web1"].ok is False
     assert "METRICS_TARGETS" in (rows["metrics: web1"].remedy or "")
+
+
+def test_a_target_that_has_only_counters_is_looked_at_twice(tmp_path: Path) -> None:
+    page = b'node_cpu_seconds_total{cpu="0",mode="idle"} %d\nnode_cpu_seconds_total{cpu="0",mode="user"} %d\n'
+    asked: list[int] = []
+
+    class Counters(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(len(asked))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(page % (1000 + len(asked), 100 + len(asked)))
+
+        def log_message(self, *_: object) -> None:
+            """Nothing on the terminal."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Counters) as server:
+        Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        row = rows_by_name(
+            HOLDFAST_HOME=str(tmp_path), METRICS_TARGETS=f"web1=http://127.0.0.1:{server.server_port}/metrics"
+        )["metrics: web1"]
+        server.shutdown()
+    assert (row.ok, row.problem, row.remedy) == (True, None, None)
+    assert len(asked) == 2
+
+
+def google(fake: CloudMonitoring, tmp_path: Path) -> Row:
+    given = {"GCP_PROJECT_ID": "shop", "GOOGLE_MONITORING_API_ENDPOINT": fake.url}
+    return rows_by_name(HOLDFAST_HOME=str(tmp_path), **given)["Google Cloud Monitoring"]
+
+
+def test_google_is_asked_once_and_says_how_many_machines_it_knows(tmp_path: Path) -> None:
+    with cloud_monitoring() as fake:
+        at_s = int(time.time()) // 60 * 60 - 240
+        fake.points = [Point(CPU, "web1", at_s, 0.25), Point(CPU, "web2", at_s, 0.5)]
+        row = google(fake, tmp_path)
+    assert (row.ok, row.reachable, row.problem) == (True, "yes, 2 machines in the last hour", None)
+    assert row.latency_ms
+    assert len(fake.asked) == len(GOOGLE_METRICS)
+
+
+@pytest.mark.parametrize(
+    ("status", "problem", "remedy"),
+    [
+        (403, "refused (403)", "give the account the role roles/monitoring.viewer on shop"),
+        (401, "the credentials are not accepted (401)", "GOOGLE_APPLICATION_CREDENTIALS"),
+        (404, "not found (404)", "check that the project shop exists"),
+        (500, "answered 500", "the collector asks again every cycle"),
+    ],
+)
+def test_what_google_refuses_has_its_remedy(tmp_path: Path, status: int, problem: str, remedy: str) -> None:
+    with cloud_monitoring() as fake:
+        fake.status = status
+        row = google(fake, tmp_path)
+    assert row.ok is False
+    assert (row.problem or "").startswith(problem)
+    assert remedy in (row.remedy or "")
+
+
+def test_google_without_credentials_is_told_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
+    row = rows_by_name(HOLDFAST_HOME=str(tmp_path), GCP_PROJECT_ID="shop")["Google Cloud Monitoring"]
+    assert (row.ok, row.problem) == (False, "no usable credentials")
+    assert "gcloud auth application-default login" in (row.remedy or "")
+
+
+def test_google_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestration.doctor._GOOGLE_TIMEOUT_S", 0.2)
+    with cloud_monitoring() as fake:
+        fake.delay_s = 1.0
+        row = google(fake, tmp_path)
+    assert row.problem == "timed out after 0.2 s"
+    assert "monitoring.googleapis.com" in (row.remedy or "")
 
 
 def test_a_taken_port_is_a_failure_with_the_way_out(tmp_path: Path) -> None:
