@@ -83,6 +83,7 @@ _NAB_KINDS: Final[Mapping[str, Sequence[str]]] = {
     "throughput_rps": ("elb_request_count",),
     "active_users": ("nyc_taxi", "elb_request_count", "rogue_agent"),
 }
+_NAB_PERIOD_S: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,7 @@ def generated(servers: int, days: int, seed: int) -> Workload:
 
 
 def real(folder: Path, servers: int, days: int, seed: int) -> Workload:
-    """Samples of NAB."""
+    """Samples of NAB: CloudWatch's bytes and requests are counted per period of 5 min, so rates are a 300th of them."""
     import pandas as pd
 
     rng = np.random.default_rng(seed)
@@ -172,7 +173,7 @@ def real(folder: Path, servers: int, days: int, seed: int) -> Workload:
         for number in range(servers):
             values = usable[number % len(usable)]
             rows.append(np.take(values, np.arange(days * SLOTS) + rng.integers(len(values)), mode="wrap"))
-        codes[metric] = np.array(rows)
+        codes[metric] = np.array(rows) / (_NAB_PERIOD_S if metric.endswith(("_s", "_rps")) else 1.0)
     return _workload(f"real values (NAB), seed {seed}", days, codes)
 
 
