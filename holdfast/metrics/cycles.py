@@ -15,10 +15,12 @@ from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 from holdfast.errors import MalformedEntryError
-from holdfast.metrics.catalog import METRIC_NAMES
+from holdfast.metrics.catalog import CODE_LIMIT, METRIC_NAMES
 
 VERSION: Final = 1
 UNPACKED_LIMIT_BYTES: Final = 64 * 1024 * 1024
+# The last second that a datetime can hold, 9999-12-31T23:59:59Z.
+INSTANT_LIMIT: Final = 253_402_300_799
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +126,14 @@ def unpack(packed: bytes) -> Cycle:
         if document["v"] != VERSION:
             raise MalformedEntryError(f"cycle entry of version {document['v']!r}, this Holdfast reads {VERSION}")
         return Cycle(
-            at_s=_whole(document["at"]),
-            every_s=_whole(document["every_s"]),
+            at_s=_whole(document["at"], INSTANT_LIMIT),
+            every_s=_whole(document["every_s"], INSTANT_LIMIT),
             collector=str(document["by"]),
-            sent_s=float(document["sent"]),
+            sent_s=_clock(document["sent"]),
             readings=_readings(document),
             failed={str(k): str(v) for k, v in document.get("failed", {}).items()},
         )
-    except (zlib.error, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except (zlib.error, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise MalformedEntryError(f"not a packed cycle ({len(packed)} bytes): {error!r}") from error
 
 
@@ -151,15 +153,33 @@ def _readings(document: Mapping[str, Any]) -> tuple[Reading, ...]:
     known = [(i, name) for i, name in enumerate(metrics) if name in METRIC_NAMES]
     return tuple(
         Reading(
-            server_id=str(server),
-            at_s=_whole(instants[row]),
-            codes={name: _whole(columns[i][row]) for i, name in known if columns[i][row] is not None},
+            server_id=_name(server),
+            at_s=_whole(instants[row], INSTANT_LIMIT),
+            codes={name: _whole(columns[i][row], CODE_LIMIT) for i, name in known if columns[i][row] is not None},
         )
         for row, server in enumerate(servers)
     )
 
 
-def _whole(value: object) -> int:
+def _whole(value: object, limit: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{value!r} is not a whole number")
+    if not 0 <= value <= limit:
+        raise ValueError(f"{value} is not between 0 and {limit}")
     return value
+
+
+def _clock(value: object) -> float:
+    seconds = float(value)  # type: ignore[arg-type]
+    if not 0 <= seconds <= INSTANT_LIMIT:
+        raise ValueError(f"{seconds} is no instant")
+    return seconds
+
+
+def _name(value: object) -> str:
+    """A server's name as a database can hold it: no NUL, and nothing that is not text."""
+    name = str(value)
+    if not name or "\0" in name:
+        raise ValueError(f"{name!r} is no name of a server")
+    name.encode()
+    return name
