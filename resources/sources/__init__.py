@@ -1,5 +1,6 @@
 """Where servers' values come from: this machine, Prometheus endpoints, Google Cloud Monitoring."""
 
+from os.path import isfile
 from pathlib import Path
 
 from holdfast.errors import SettingsError
@@ -15,7 +16,8 @@ def read_targets(setting: str | None) -> Targets:
     if setting is None or not setting.strip():
         return parse_targets(LOCAL)
     try:
-        is_file = "\n" not in setting and Path(setting.strip()).is_file()
+        # Not Path.is_file: that raises for a list longer than a file's name may be.
+        is_file = "\n" not in setting and isfile(setting.strip())
         return parse_targets(Path(setting.strip()).read_text(encoding="utf-8") if is_file else setting)
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"METRICS_TARGETS: the file cannot be read as text ({type(error).__name__})") from error

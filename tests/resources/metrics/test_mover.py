@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -89,6 +90,17 @@ def test_an_unreadable_entry_is_set_aside_and_the_rest_goes_on(database_url: str
     kept = rows(database_url, "select packed, reason from holdfast.metrics_rejected order by position")
     assert kept[0][0] == b"garbage"
     assert "not a packed cycle" in kept[0][1]
+
+
+@pytest.mark.parametrize("poison", [{"server_id": "a\0"}, {"codes": {"cpu_pct": 2**31}}, {"at_s": 10**14}], ids=str)
+def test_an_entry_that_no_table_can_hold_does_not_stop_the_moves(
+    database_url: str, buffer: RedisCycles, poison: dict[str, Any]
+) -> None:
+    reading = Reading(**{"server_id": "a", "at_s": MIDNIGHT_S, "codes": {"cpu_pct": 1}} | poison)
+    buffer.append([pack(Cycle(MIDNIGHT_S, 30, "test", time.time(), [reading], {})), *packed([MIDNIGHT_S + 30])])
+    moved = run(database_url, buffer)
+    assert (moved.stored_rows, moved.rejected_entries) == (1, 1)
+    assert run(database_url, buffer).cycles == 0
 
 
 def test_an_impossible_instant_is_set_aside_and_the_others_are_stored(database_url: str, buffer: RedisCycles) -> None:
