@@ -59,6 +59,13 @@ _KNOWN: Final[Mapping[str, tuple[type[HoldfastError], str]]] = {
 }
 
 
+# A line that was cut while a statement runs is noticed after a minute, not after the system's two hours.
+_NOTICE_SILENCE: Final[Mapping[str, Any]] = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
 _UNREADABLE: Final = (
     "the URL of Postgres cannot be read and nothing was changed; it is not printed, as it may hold a password. "
     "Write it as postgresql://user:password@host/database, in the password %40 for @, %2F for /, %3F for ?, %25 for %."
@@ -171,6 +178,7 @@ class Postgres:
                     connect_timeout=self._connect_timeout_s,
                     application_name="holdfast",
                     prepare_threshold=None,
+                    **_NOTICE_SILENCE,
                 )
                 break
             except psycopg.Error as error:

@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -259,6 +260,15 @@ def test_a_server_that_is_frozen_for_a_while_loses_and_doubles_nothing(
     process.join(30)
     assert process.exitcode == 0
     nothing_is_lost_or_doubled(url, times)
+
+
+def test_a_line_that_was_cut_is_noticed_within_a_minute(server: OwnPostgres) -> None:
+    with Postgres(server.url()).autocommit() as connection, socket.socket(fileno=os.dup(connection.fileno())) as line:
+        options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)
+        idle_s, interval_s, count, unanswered_ms = (line.getsockopt(socket.IPPROTO_TCP, option) for option in options)
+        assert line.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    assert idle_s + interval_s * count <= 60
+    assert unanswered_ms == 60_000
 
 
 @pytest.fixture
