@@ -1,7 +1,7 @@
 """Moving cycles from the buffer into the history, losslessly."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -34,7 +34,7 @@ class Moved:
         gaps: data-loss events noticed.
         skews_s: collector to how far its clock is off the buffer's, where that is too far, in seconds.
         position: watermark afterwards.
-        newest_at: newest instant that was read, None where nothing was.
+        newest_at: newest instant of a reading, None where there was none.
     """
 
     cycles: int = 0
@@ -91,16 +91,13 @@ def _move_batch(
     # The buffer is read while the watermark is locked: that is what makes two movers safe.
     batch = buffer.read_after(before.position, batch_cycles)
     moved.position = batch.entries[-1].position if batch.entries else before.position
-    cycles = _unpack(db, batch.entries, moved, log)
+    read = _unpack(db, batch.entries, moved, log)
+    cycles = [cycle for _, cycle in read]
     if batch.is_cut:
         _record_gap(db, before, cycles, moved, log)
-    readings = [reading for cycle in cycles for reading in cycle.readings]
-    now = before.now.timestamp()
-    possible = [r for r in readings if now - MOST_LATE.total_seconds() < r.at_s < now + MOST_EARLY.total_seconds()]
-    if len(possible) < len(readings):
-        _reject_readings(db, batch.entries, readings, possible, log)
+    possible = [reading for pair in read for reading in _possible(db, *pair, before.now, log)]
     merged = merge_readings(db, possible)
-    _count(moved, cycles, readings, len(readings) - len(possible), merged.stored_rows)
+    _count(moved, cycles, possible, merged.stored_rows)
     if batch.entries or batch.is_cut:
         position = START if batch.is_cut and not batch.entries else moved.position
         db.execute("metrics_moving/move_watermark", position=position, covers_until=moved.newest_at)
@@ -111,8 +108,8 @@ def _hour(position: str) -> int:
     return int(position.partition("-")[0]) // 3_600_000
 
 
-def _unpack(db: Transaction, entries: Sequence[Entry], moved: Moved, log: logging.Logger) -> list[Cycle]:
-    cycles: list[Cycle] = []
+def _unpack(db: Transaction, entries: Sequence[Entry], moved: Moved, log: logging.Logger) -> list[tuple[Entry, Cycle]]:
+    read: list[tuple[Entry, Cycle]] = []
     lags: dict[str, float] = {}
     for entry in entries:
         try:
@@ -122,11 +119,16 @@ def _unpack(db: Transaction, entries: Sequence[Entry], moved: Moved, log: loggin
             db.execute("metrics_moving/reject", position=entry.position, reason=str(error), packed=entry.packed)
             log.warning("metrics: entry %s set aside in holdfast.metrics_rejected: %s", entry.position, error)
             continue
-        cycles.append(cycle)
+        read.append((entry, cycle))
         lag_s = int(entry.position.partition("-")[0]) / 1000 - cycle.sent_s
         # A spooled entry arrives late with a right clock, so the entry that arrived fastest tells.
         if cycle.collector not in lags or abs(lag_s) < abs(lags[cycle.collector]):
             lags[cycle.collector] = lag_s
+    _name_wrong_clocks(lags, moved, log)
+    return read
+
+
+def _name_wrong_clocks(lags: Mapping[str, float], moved: Moved, log: logging.Logger) -> None:
     for collector, lag_s in lags.items():
         if abs(lag_s) > CLOCK_TOLERANCE_S:
             moved.skews_s[collector] = round(-lag_s, 1)
@@ -137,7 +139,6 @@ def _unpack(db: Transaction, entries: Sequence[Entry], moved: Moved, log: loggin
                 abs(lag_s),
                 "behind" if lag_s > 0 else "ahead of",
             )
-    return cycles
 
 
 def _record_gap(db: Transaction, before: Watermark, cycles: Sequence[Cycle], moved: Moved, log: logging.Logger) -> None:
@@ -155,30 +156,29 @@ def _record_gap(db: Transaction, before: Watermark, cycles: Sequence[Cycle], mov
     )
 
 
-def _reject_readings(
-    db: Transaction,
-    entries: Sequence[Entry],
-    readings: Sequence[Reading],
-    possible: Sequence[Reading],
-    log: logging.Logger,
-) -> None:
-    kept = {id(reading) for reading in possible}
-    servers = sorted({reading.server_id for reading in readings if id(reading) not in kept})
-    reason = f"instants more than {MOST_LATE.days} days old or {MOST_EARLY} ahead, of: {', '.join(servers[:20])}"
-    for entry in entries:
+def _possible(db: Transaction, entry: Entry, cycle: Cycle, now: datetime, log: logging.Logger) -> list[Reading]:
+    """The readings whose instant can be; an entry with others is set aside whole, beside what is stored of it."""
+    earliest_s, latest_s = (now - MOST_LATE).timestamp(), (now + MOST_EARLY).timestamp()
+    possible = [reading for reading in cycle.readings if earliest_s < reading.at_s < latest_s]
+    if len(possible) < len(cycle.readings):
+        kept = {id(reading) for reading in possible}
+        servers = sorted({reading.server_id for reading in cycle.readings if id(reading) not in kept})
+        reason = f"instants more than {MOST_LATE.days} days old or {MOST_EARLY} ahead, of: {', '.join(servers[:20])}"
         db.execute("metrics_moving/reject", position=entry.position, reason=reason, packed=entry.packed)
-    log.error("metrics: %d readings set aside in holdfast.metrics_rejected: %s", len(readings) - len(possible), reason)
+        log.error("metrics: entry %s set aside in holdfast.metrics_rejected: %s", entry.position, reason)
+    return possible
 
 
-def _count(moved: Moved, cycles: Sequence[Cycle], readings: Sequence[Reading], rejected: int, stored: int) -> None:
+def _count(moved: Moved, cycles: Sequence[Cycle], possible: Sequence[Reading], stored_rows: int) -> None:
+    read_rows = sum(len(cycle.readings) for cycle in cycles)
     moved.cycles += len(cycles)
-    moved.read_rows += len(readings)
-    moved.stored_rows += stored
-    moved.rejected_rows += rejected
-    moved.duplicate_rows += len(readings) - rejected - stored
-    moved.servers.update(reading.server_id for reading in readings)
+    moved.read_rows += read_rows
+    moved.stored_rows += stored_rows
+    moved.rejected_rows += read_rows - len(possible)
+    moved.duplicate_rows += len(possible) - stored_rows
+    moved.servers.update(reading.server_id for reading in possible)
     for cycle in cycles:
         moved.failed.update(cycle.failed)
-    newest = max((cycle.at for cycle in cycles), default=None)
-    if newest and (moved.newest_at is None or newest > moved.newest_at):
-        moved.newest_at = newest
+    if possible:
+        newest_at = datetime.fromtimestamp(max(reading.at_s for reading in possible), UTC)
+        moved.newest_at = max(newest_at, moved.newest_at or newest_at)

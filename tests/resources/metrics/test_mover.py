@@ -13,7 +13,7 @@ from holdfast.metrics.cycles import Cycle, Reading, pack
 from resources.metrics.mover import Moved, move
 from resources.postgres import Postgres
 from resources.redis import RedisClient, RedisCycles
-from tests.resources.metrics.cycles import MIDNIGHT_S, cycle, instants, packed, rows, stored
+from tests.resources.metrics.cycles import MIDNIGHT_S, at, cycle, instants, packed, rows, stored
 
 LOG = logging.getLogger("test")
 
@@ -106,10 +106,13 @@ def test_an_entry_that_no_table_can_hold_does_not_stop_the_moves(
 def test_an_impossible_instant_is_set_aside_and_the_others_are_stored(database_url: str, buffer: RedisCycles) -> None:
     now_s = int(time.time())
     wrong = Reading("wrong", now_s + 10 * 365 * 86_400, {"cpu_pct": 1})
+    buffer.append(packed([now_s - 30], ["healthy"]))
     buffer.append([pack(Cycle(now_s, 30, "test", now_s, [wrong, Reading("right", now_s, {"cpu_pct": 2})], {}))])
     moved = run(database_url, buffer)
-    assert (moved.stored_rows, moved.rejected_rows) == (1, 1)
-    assert "wrong" in rows(database_url, "select reason from holdfast.metrics_rejected")[0][0]
+    assert (moved.stored_rows, moved.rejected_rows) == (2, 1)
+    assert moved.newest_at == at(now_s)
+    ((reason,),) = rows(database_url, "select reason from holdfast.metrics_rejected")
+    assert reason.endswith("of: wrong")
 
 
 def test_a_stream_trimmed_past_unread_entries_is_a_loud_event_with_the_range(
