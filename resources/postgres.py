@@ -229,7 +229,10 @@ def _ours(error: psycopg.Error) -> HoldfastError:
             f"Postgres refused the login and nothing was changed: {said}. Check user, password and database of the URL."
         )
     if (error.sqlstate or "08")[:2] in _PASSING_CLASSES and not isinstance(error, psycopg.ProgrammingError):
-        return TransientError(f"Postgres is away or gave up; the transaction is rolled back: {said}")
+        return TransientError(
+            f"Postgres is away or gave up; the transaction is rolled back: {said}. Another attempt may succeed; "
+            "holdfast doctor tells what is wrong."
+        )
     return PermanentError(f"Postgres refused the statement; the transaction is rolled back: {said}")
 
 

@@ -239,6 +239,7 @@ def test_a_server_killed_in_the_middle_of_a_move_loses_and_doubles_nothing(
     error = refusal(url, RedisCycles(RedisClient(redis_url), capacity=100_000))
     assert isinstance(error, TransientError)
     assert "Postgres is away" in str(error)
+    assert "holdfast doctor tells what is wrong" in str(error)
     server.start()
     run(url, buffer)
     nothing_is_lost_or_doubled(url, times)
