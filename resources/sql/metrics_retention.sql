@@ -4,28 +4,46 @@
 -- Each block: "-- name:", one line on what it does, then what it returns.
 
 -- name: chunk_weeks
--- Every week of chunks, oldest first.
+-- Every week of chunks that has something to thin, oldest first: a week of which only pinned days are left has not.
 -- Returns: week (its Monday), bytes, is_pinned (a pinned range touches it), is_due (a rollup of it is behind).
 select
     w.week,
     w.bytes,
-    exists (
-        select 1 from holdfast.pinned_ranges as p
-        where p.pinned_from < (w.week + 7)::timestamp at time zone 'UTC'
-            and p.pinned_until > w.week::timestamp at time zone 'UTC'
-    ) as is_pinned,
+    w.is_pinned,
     exists (
         select 1 from holdfast.metrics_due as d
         where d.day >= w.week and d.day < w.week + 7
     ) as is_due
 from (
     select
-        to_date(right(c.relname, 7), 'IYYY"w"IW') as week,
-        pg_total_relation_size(c.oid) as bytes
-    from pg_inherits as i
-    inner join pg_class as c on i.inhrelid = c.oid
-    where i.inhparent = 'holdfast.server_metrics_chunk'::regclass
+        p.week,
+        p.bytes,
+        exists (
+            select 1 from holdfast.pinned_ranges as r
+            where r.pinned_from < (p.week + 7)::timestamp at time zone 'UTC'
+                and r.pinned_until > p.week::timestamp at time zone 'UTC'
+        ) as is_pinned
+    from (
+        select
+            to_date(right(c.relname, 7), 'IYYY"w"IW') as week,
+            pg_total_relation_size(c.oid) as bytes
+        from pg_inherits as i
+        inner join pg_class as c on i.inhrelid = c.oid
+        where i.inhparent = 'holdfast.server_metrics_chunk'::regclass
+    ) as p
 ) as w
+where not w.is_pinned or exists (
+    select 1
+    from holdfast.server_metrics_chunk as k
+    inner join holdfast.servers as s on k.server_no = s.server_no
+    where k.day >= w.week and k.day < w.week + 7
+        and not exists (
+            select 1 from holdfast.pinned_ranges as r
+            where (r.server_id is null or r.server_id = s.server_id)
+                and r.pinned_from < (k.day + 1)::timestamp at time zone 'UTC'
+                and r.pinned_until > k.day::timestamp at time zone 'UTC'
+        )
+)
 order by w.week;
 
 -- name: thin_week
