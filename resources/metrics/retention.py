@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
 from pydantic import Field
 
 from holdfast.metrics.retention import ChunkWeek, RetentionPlan, plan_retention
 from resources.postgres import Postgres
+
+# Entries that cannot be read stay long enough to be looked at, and not for ever: a broken collector makes one a cycle.
+KEEP_REJECTED: Final = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ def apply(postgres: Postgres, plan: RetentionPlan, *, hourly_days: int, today: d
             freed_bytes += before - (db.value("metrics_retention/week_bytes", week=week.week) or 0)
     with postgres.transaction() as db:
         hourly_rows = db.execute("metrics_retention/delete_old_hours", before=today - timedelta(days=hourly_days))
+        db.execute("metrics_retention/delete_old_rejected", before=today - KEEP_REJECTED)
         database_bytes = db.value("metrics_retention/database_bytes")
     return Thinned(len(plan.weeks), freed_bytes, hourly_rows, database_bytes)
 

@@ -62,6 +62,12 @@ select pg_total_relation_size(to_regclass('holdfast.' || holdfast.chunk_week(%(w
 delete from holdfast.metrics_rollup_hours
 where day < %(before)s;
 
+-- name: delete_old_rejected
+-- Drop entries that were set aside before a day: whoever wanted to look has looked.
+-- Returns: nothing. rowcount = entries.
+delete from holdfast.metrics_rejected
+where rejected_at < %(before)s::date;
+
 -- name: database_bytes
 -- Size of the whole database, as a provider counts it.
 -- Returns: bytes.

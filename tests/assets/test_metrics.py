@@ -316,6 +316,20 @@ def test_retention_shows_its_plan_then_thins_whole_weeks_but_never_a_pinned_rang
     assert (again["planned_weeks"], again["freed_bytes"]) == (0, 0)
 
 
+def test_entries_set_aside_go_after_90_days_and_only_when_retention_is_applied(deployment: Deployment) -> None:
+    with psycopg.connect(deployment.database_url) as connection:
+        for position, days in (("old", 92), ("young", 88)):
+            connection.execute(
+                "insert into holdfast.metrics_rejected values (%s, 'a test', '', now() - %s * interval '1 day')",
+                (position, days),
+            )
+    left = "select position from holdfast.metrics_rejected order by 1"
+    thin(deployment, apply=False)
+    assert rows(deployment.database_url, left) == [("old",), ("young",)]
+    thin(deployment, apply=True)
+    assert rows(deployment.database_url, left) == [("young",)]
+
+
 def test_no_credential_reaches_the_event_log(
     deployment: Deployment, dagster_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
