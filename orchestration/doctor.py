@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Final
 
 import click
@@ -128,7 +129,7 @@ def _targets(settings: Settings) -> Iterator[Probe]:
     if targets.is_local:
         yield lambda: Row(dependency="metrics: this machine", configured=configured, ok=True, reachable="yes")
     for target in targets.endpoints:
-        yield lambda target=target: _target(target, settings)  # type: ignore[misc]
+        yield partial(_target, target, settings)
 
 
 def _target(target: Target, settings: Settings) -> Row:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import dagster as dg
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from orchestration.runs import Say
@@ -88,8 +88,9 @@ def show(outcomes: Sequence[Outcome], port: int | None) -> None:
     if not console.is_terminal or console.width > _WIDEST:
         console = Console(width=_WIDEST)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name, justify in (("asset", "left"), ("rows", "right"), ("time", "right"), ("", "left"), ("table", "left")):
-        table.add_column(name, justify=justify, overflow="fold", no_wrap=name != "table")  # type: ignore[arg-type]
+    for name in ("asset", "rows", "time", "", "table"):
+        justify: JustifyMethod = "right" if name in ("rows", "time") else "left"
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=name != "table")
     for outcome in outcomes:
         rows = "" if outcome.rows is None else f"{outcome.rows:,}"
         table.add_row(outcome.asset, rows, f"{outcome.seconds:.2f} s", _word(outcome), outcome.table or "")

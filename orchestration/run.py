@@ -119,7 +119,7 @@ def _first_pass(settings: Settings, supervisor: Supervisor, *, is_private: bool)
     with dg.DagsterInstance.get() as instance:
         reconcile(instance, say, is_private=is_private)
         began_ms = int(time.time() * 1000)
-        supervisor.start(_ours("collector", [sys.executable, "-m", "orchestration.cli", "collect"]))
+        supervisor.start(Child("collector", [sys.executable, "-m", "orchestration.cli", "collect"], PROJECT))
         _await_cycle(settings, began_ms, say)
         return first_pass.materialize_all(defs(), instance, supervisor.log("assets"), say)
 
@@ -136,17 +136,13 @@ def _await_cycle(settings: Settings, began_ms: int, say: Say) -> None:
     say(f"collector: no cycle within {_FIRST_CYCLE_S:.0f} s; going on (log: {settings.state / 'logs/collector.log'})")
 
 
-def _ours(name: str, argv: list[str], **more: object) -> Child:
-    return Child(name=name, argv=argv, cwd=PROJECT, **more)  # type: ignore[arg-type]
-
-
 def _serve(settings: Settings, supervisor: Supervisor, port: int) -> None:
     """The UI and the daemon, until a signal."""
     where = ["-w", str(_WORKSPACE)]
     supervisor.say("\nstarting Dagster's daemon and UI …")
-    supervisor.start(_ours("daemon", [sys.executable, "-m", "dagster._daemon", "run", *where]))
+    supervisor.start(Child("daemon", [sys.executable, "-m", "dagster._daemon", "run", *where], PROJECT))
     argv = [sys.executable, "-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port), *where]
-    supervisor.start(_ours("webserver", argv, is_ready=lambda: _is_served(port), ready_within_s=180.0))
+    supervisor.start(Child("webserver", argv, PROJECT, is_ready=lambda: _is_served(port), ready_within_s=180.0))
     _say_where(settings, supervisor, port)
     while True:
         signal.pause()

@@ -36,13 +36,7 @@ where not w.is_pinned or exists (
     select 1
     from holdfast.server_metrics_chunk as k
     inner join holdfast.servers as s on k.server_no = s.server_no
-    where k.day >= w.week and k.day < w.week + 7
-        and not exists (
-            select 1 from holdfast.pinned_ranges as r
-            where (r.server_id is null or r.server_id = s.server_id)
-                and r.pinned_from < (k.day + 1)::timestamp at time zone 'UTC'
-                and r.pinned_until > k.day::timestamp at time zone 'UTC'
-        )
+    where k.day >= w.week and k.day < w.week + 7 and not holdfast.is_pinned(s.server_id, k.day)
 )
 order by w.week;
 

@@ -557,6 +557,19 @@ end
 $$;
 comment on function holdfast.ensure_chunk_week is 'Make the partition of one ISO week of chunks, if it is missing';
 
+create function holdfast.is_pinned(of_server text, of_day date)
+returns boolean
+language sql stable
+as $$
+    select exists (
+        select 1 from holdfast.pinned_ranges as p
+        where (p.server_id is null or p.server_id = of_server)
+            and p.pinned_from < (of_day + 1)::timestamp at time zone 'UTC'
+            and p.pinned_until > of_day::timestamp at time zone 'UTC'
+    )
+$$;
+comment on function holdfast.is_pinned is 'Whether a pinned range touches a server''s UTC day';
+
 create function holdfast.thin_chunk_week(of_week date)
 returns void
 language plpgsql
@@ -566,13 +579,7 @@ begin
     select c.*
     from holdfast.server_metrics_chunk as c
     inner join holdfast.servers as s on c.server_no = s.server_no
-    where c.day >= of_week and c.day < of_week + 7
-        and exists (
-            select 1 from holdfast.pinned_ranges as p
-            where (p.server_id is null or p.server_id = s.server_id)
-                and p.pinned_from < (c.day + 1)::timestamp at time zone 'UTC'
-                and p.pinned_until > c.day::timestamp at time zone 'UTC'
-        );
+    where c.day >= of_week and c.day < of_week + 7 and holdfast.is_pinned(s.server_id, c.day);
     if exists (select 1 from holdfast_pinned) then
         execute format('truncate holdfast.%I', holdfast.chunk_week(of_week));
         insert into holdfast.server_metrics_chunk select * from holdfast_pinned;
