@@ -119,7 +119,9 @@ def _first_pass(settings: Settings, supervisor: Supervisor, *, is_private: bool)
     with dg.DagsterInstance.get() as instance:
         reconcile(instance, say, is_private=is_private)
         began_ms = int(time.time() * 1000)
-        supervisor.start(Child("collector", [sys.executable, "-m", "orchestration.cli", "collect"], PROJECT))
+        supervisor.start(
+            Child(name="collector", argv=[sys.executable, "-m", "orchestration.cli", "collect"], cwd=PROJECT)
+        )
         _await_cycle(settings, began_ms, say)
         return first_pass.materialize_all(defs(), instance, supervisor.log("assets"), say)
 
@@ -140,9 +142,11 @@ def _serve(settings: Settings, supervisor: Supervisor, port: int) -> None:
     """The UI and the daemon, until a signal."""
     where = ["-w", str(_WORKSPACE)]
     supervisor.say("\nstarting Dagster's daemon and UI …")
-    supervisor.start(Child("daemon", [sys.executable, "-m", "dagster._daemon", "run", *where], PROJECT))
+    supervisor.start(Child(name="daemon", argv=[sys.executable, "-m", "dagster._daemon", "run", *where], cwd=PROJECT))
     argv = [sys.executable, "-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port), *where]
-    supervisor.start(Child("webserver", argv, PROJECT, is_ready=lambda: _is_served(port), ready_within_s=180.0))
+    supervisor.start(
+        Child(name="webserver", argv=argv, cwd=PROJECT, is_ready=lambda: _is_served(port), ready_within_s=180.0)
+    )
     _say_where(settings, supervisor, port)
     while True:
         signal.pause()
