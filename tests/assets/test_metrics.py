@@ -316,6 +316,26 @@ def test_retention_shows_its_plan_then_thins_whole_weeks_but_never_a_pinned_rang
     assert (again["planned_weeks"], again["freed_bytes"]) == (0, 0)
 
 
+def test_a_database_at_its_budget_loses_its_oldest_weeks_and_says_when_that_is_not_enough(
+    deployment: Deployment,
+) -> None:
+    many_weeks(deployment)
+    before = stored(deployment.database_url)
+    with psycopg.connect(deployment.database_url) as connection:
+        connection.execute("create table others as select repeat('x', 1000) from generate_series(1, 3000)")
+    deployment.environment |= {"HOLDFAST_DATABASE_BUDGET_MB": "10"}
+    config = dg.RunConfig(ops={"server_metrics_retention": RetentionConfig(apply=True)})
+    result = deployment.run(server_metrics_retention, config=config)
+    thinned = metadata(result, "server_metrics_retention")
+    assert thinned["thinned_weeks"] >= 2
+    assert thinned["freed_bytes"] > 0
+    assert checks(result) == {"the_database_is_below_its_budget": False}
+    left = stored(deployment.database_url)
+    today = datetime.fromtimestamp(MIDNIGHT_S, UTC)
+    newest_weeks = today - timedelta(days=today.weekday() + 7)
+    assert left == [row for row in before if row[1] >= newest_weeks]
+
+
 def test_entries_set_aside_go_after_90_days_and_only_when_retention_is_applied(deployment: Deployment) -> None:
     with psycopg.connect(deployment.database_url) as connection:
         for position, days in (("old", 92), ("young", 88)):
