@@ -87,7 +87,9 @@ def show(as_json: bool) -> None:
 
 @metrics.command()
 def compact() -> None:
-    """Pack the days that are over into chunks, verified before the hot rows go.
+    """Pack the days that are over.
+
+    Their chunks are verified before the hot rows go.
 
     \b
     Example:
@@ -108,7 +110,9 @@ def compact() -> None:
 @metrics.command()
 @click.option("--apply", "is_applied", is_flag=True, help="Thin. Without it the plan is shown and nothing changes.")
 def retention(is_applied: bool) -> None:
-    """Show what is too old or too much, and thin it when told to.
+    """Show what would be thinned, or thin it.
+
+    Goes by age and by the size of the database; the plan is the default.
 
     \b
     Examples:
@@ -140,7 +144,9 @@ def retention(is_applied: bool) -> None:
 @click.option("--until", "until_at", type=click.DateTime(), required=True, help="End, UTC, not included.")
 @click.option("--reason", required=True, help="Why it is kept.")
 def pin(server: str | None, from_at: datetime, until_at: datetime, reason: str) -> None:
-    """Keep the raw samples of a range, whatever retention says.
+    """Keep the raw samples of a range.
+
+    Whatever retention says, they stay.
 
     \b
     Example:
@@ -163,7 +169,9 @@ def pin(server: str | None, from_at: datetime, until_at: datetime, reason: str) 
 
 @metrics.command("acknowledge-gaps")
 def acknowledge_gaps() -> None:
-    """Take note of every open data-loss event; the check passes again.
+    """Take note of data-loss events.
+
+    The check no_cycle_was_lost passes again.
 
     \b
     Example:

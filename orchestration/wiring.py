@@ -103,7 +103,7 @@ async def collect(settings: Settings, *, once: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     resident = Collector(
-        collector(settings).sources(),
+        collector(settings).sources(settings.state),
         open_buffer(settings),
         open_spool(settings),
         every_s=every_s,

@@ -19,6 +19,7 @@ from resources.collector import Collector
 from resources.sources import read_targets
 from resources.sources.cloud_monitoring import CloudMonitoringSource
 from resources.sources.local import LocalSource
+from resources.sources.marks import Marks
 from resources.sources.prometheus import PrometheusSource
 from resources.spool import Spool
 
@@ -40,8 +41,8 @@ class CollectorResource(dg.ConfigurableResource[Any]):
     timeout_s: float = Field(default=2.0, description="longest wait for one target")
     limit_bytes: int = Field(default=8_000_000, description="largest page of one target")
 
-    def sources(self) -> Sequence[Source]:
-        """Every source that is configured.
+    def sources(self, state: Path | None = None) -> Sequence[Source]:
+        """Every source that is configured; ``state`` is where a resident collector keeps how far it has read.
 
         Raises:
             SettingsError: METRICS_TARGETS cannot be understood.
@@ -52,7 +53,9 @@ class CollectorResource(dg.ConfigurableResource[Any]):
             endpoints = targets.endpoints
             found.append(PrometheusSource(endpoints, timeout_s=self.timeout_s, limit_bytes=self.limit_bytes))
         if self.gcp_project_id:
-            found.append(CloudMonitoringSource(self.gcp_project_id, endpoint=self.gcp_endpoint or None))
+            marks = Marks(state / "cloud_monitoring.json" if state else None)
+            endpoint = self.gcp_endpoint or None
+            found.append(CloudMonitoringSource(self.gcp_project_id, endpoint=endpoint, marks=marks))
         return found
 
     def collect_once(self, buffer: CycleBuffer) -> Cycle:

@@ -7,6 +7,7 @@ an overlap, and readings carry the instant Google gives them.
 import asyncio
 import concurrent.futures
 import logging
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,12 +25,13 @@ from googleapiclient.errors import HttpError
 from holdfast.errors import TargetError
 from holdfast.metrics.catalog import BY_NAME
 from holdfast.metrics.cycles import Collected, Reading
+from resources.sources.marks import Marks
 from resources.sources.surprises import Log, Surprises
 
 PERIOD_S: Final = 60
 # "After sampling, data is not visible for up to 240 seconds." Source: Google Cloud metrics, "compute".
 OVERLAP_S: Final = 600
-# What a collector that was away for a while fetches on its first pass.
+# What a collector fetches that does not know how far it was; and at most, however long it was away.
 FIRST_WINDOW_S: Final = 3600
 LONGEST_WINDOW_S: Final = 86_400
 PAGE_POINTS: Final = 100_000
@@ -62,10 +64,6 @@ class GoogleMetric:
     is_optional: bool = False
 
 
-def _add(one: float, other: float) -> float:
-    return one + other
-
-
 _USED: Final = ' AND metric.labels.state = "used"'
 GOOGLE_METRICS: Final = (
     GoogleMetric("compute.googleapis.com/instance/cpu/utilization", "cpu_pct", factor=100),
@@ -73,13 +71,13 @@ GOOGLE_METRICS: Final = (
         "compute.googleapis.com/instance/network/received_bytes_count",
         "network_in_bytes_s",
         "ALIGN_RATE",
-        combine=_add,
+        combine=operator.add,
     ),
     GoogleMetric(
         "compute.googleapis.com/instance/network/sent_bytes_count",
         "network_out_bytes_s",
         "ALIGN_RATE",
-        combine=_add,
+        combine=operator.add,
     ),
     GoogleMetric("agent.googleapis.com/memory/percent_used", "memory_pct", only=_USED, is_optional=True),
     GoogleMetric("agent.googleapis.com/disk/percent_used", "disk_pct", only=_USED, is_optional=True),
@@ -107,6 +105,7 @@ class CloudMonitoringSource:
         endpoint: str | None = None,
         credentials: google.auth.credentials.Credentials | None = None,
         timeout_s: float = 15.0,
+        marks: Marks | None = None,
         log: Log | None = None,
     ) -> None:
         self._project_id = project_id
@@ -118,7 +117,8 @@ class CloudMonitoringSource:
         self._asking: asyncio.Future[dict[str, Sequence[_Point] | str]] | None = None
         self._thread = concurrent.futures.ThreadPoolExecutor(1, "cloud-monitoring")
         self._asked_to_s: dict[str, int] = {}
-        self._watermark_s: dict[str, int] = {}
+        self._marks = marks or Marks(None)
+        self._watermark_s = self._marks.load()
         self._names: dict[str, tuple[str, str]] = {}
         self._known: dict[Key, dict[str, int]] = {}
 
@@ -130,6 +130,7 @@ class CloudMonitoringSource:
     async def read(self, at_s: int) -> Collected:
         """Ask for what is new since the last pass; a minute that was asked for is not asked for again."""
         if self._asking is None:
+            self._marks.passed(self._watermark_s)
             loop = asyncio.get_running_loop()
             self._asking = loop.run_in_executor(self._thread, self._ask, at_s // PERIOD_S * PERIOD_S)
         # Google's client is synchronous and cannot be interrupted: its answer is awaited by the next pass.
@@ -262,9 +263,8 @@ class CloudMonitoringSource:
                 scoped = google.auth.credentials.with_scopes_if_required(credentials, _SCOPES)  # type: ignore[no-untyped-call]
                 http = google_auth_httplib2.AuthorizedHttp(scoped, http=http)
             options = {"api_endpoint": self._endpoint.rstrip("/") + "/"} if self._endpoint else None
-            self._service = discovery.build(
-                "monitoring", "v3", http=http, client_options=options, static_discovery=True
-            )
+            known = {"client_options": options, "static_discovery": True}
+            self._service = discovery.build("monitoring", "v3", http=http, **known)
         return self._service
 
 

@@ -1,12 +1,14 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from holdfast.metrics.catalog import BY_NAME
 from holdfast.metrics.cycles import Collected
 from resources.sources.cloud_monitoring import FIRST_WINDOW_S, OVERLAP_S, CloudMonitoringSource
+from resources.sources.marks import Marks
 from tests.fakes.cloud_monitoring import CPU, MEMORY, RECEIVED, SENT, CloudMonitoring, Point, cloud_monitoring
 
 NOW_S = 1_800_000_000 // 60 * 60
@@ -56,6 +58,30 @@ def test_every_metric_of_a_machine_and_minute_is_one_reading_at_googles_instant(
         ("web1", -4): {"cpu_pct": 25, "network_in_bytes_s": 1500, "network_out_bytes_s": 300, "memory_pct": 40.5},
         ("web2", -4): {"cpu_pct": 100},
     }
+
+
+def away_for(fake: CloudMonitoring, marks: Path, hours: int) -> list[Collected]:
+    """A collector makes three passes, is away, and makes one more with what it left on disk."""
+    fake.points = [Point(CPU, "web1", NOW_S + minute * 60, 0.5) for minute in range(-10, hours * 60)]
+    first = CloudMonitoringSource("shop", endpoint=fake.url, marks=Marks(marks))
+    read(first, NOW_S, NOW_S + 60, NOW_S + 120)
+    return read(CloudMonitoringSource("shop", endpoint=fake.url, marks=Marks(marks)), NOW_S + hours * 3600)
+
+
+def test_a_collector_that_was_away_goes_on_where_it_was(google_api: CloudMonitoring, tmp_path: Path) -> None:
+    (found,) = away_for(google_api, tmp_path / "new" / "marks.json", hours=5)
+    assert {minutes for _, minutes in seen(found)} >= set(range(2, 5 * 60))
+
+
+def test_marks_that_cannot_be_read_are_named_and_cost_no_pass(
+    google_api: CloudMonitoring, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    marks = tmp_path / "marks.json"
+    marks.write_text('{"half a fi')
+    google_api.points = [Point(CPU, "web1", NOW_S - 60, 0.5)]
+    (found,) = read(CloudMonitoringSource("shop", endpoint=google_api.url, marks=Marks(marks)), NOW_S)
+    assert len(found.readings) == 1
+    assert "marks.json cannot be read" in caplog.text
 
 
 def test_all_pages_are_read(google_api: CloudMonitoring) -> None:
