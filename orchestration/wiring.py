@@ -17,6 +17,7 @@ from holdfast.metrics.buffer import START, CycleBuffer
 from holdfast.metrics.cycles import aligned
 from orchestration.runs import alive
 from orchestration.settings import Settings, dagster_url, variables
+from resources.asking import FIRST_WINDOW_S
 from resources.collector import Collector
 from resources.cycles import PostgresCycles
 from resources.live import CollectorResource
@@ -25,7 +26,6 @@ from resources.redis import RedisClient, RedisCycles
 from resources.spool import Spool
 
 _COLLECTORS: Final = 8
-_FIRST_WINDOW_S: Final = 1.0
 _LOG: Final = logging.getLogger("holdfast")
 
 
@@ -112,7 +112,7 @@ async def collect(settings: Settings, *, once: bool) -> None:
     try:
         await resident.prime()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), _FIRST_WINDOW_S)
+            await asyncio.wait_for(stop.wait(), FIRST_WINDOW_S)
         # The cycle we are in, so that nobody waits for the next: a server's second row for it is not stored.
         cycle = await resident.once(aligned(time.time(), every_s))
         at = datetime.fromtimestamp(cycle.at_s, UTC).isoformat()

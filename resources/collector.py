@@ -9,12 +9,12 @@ from typing import Final
 
 from holdfast.errors import HoldfastError, TransientError
 from holdfast.metrics.buffer import CycleBuffer
-from holdfast.metrics.cycles import Collected, Cycle, Reading, Source, aligned, pack
+from holdfast.metrics.cycles import Cycle, Source, aligned, pack
+from resources.asking import Asking
 from resources.sources.surprises import Log, Surprises
 from resources.spool import Spool
 
-# Shares of a cycle: the sources, then getting it away; the rest is left so that the next cycle is on time.
-SOURCES_SHARE: Final = 0.65
+# Share of a cycle for getting it away; what the sources and this leave is there so that the next cycle is on time.
 DELIVERY_SHARE: Final = 0.25
 HELD_LIMIT: Final = 2880
 DRAIN_BATCH: Final = 50
@@ -39,40 +39,23 @@ class Collector:
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Collect from ``sources`` every ``every_s`` seconds, as the collector ``name``; ``clock`` is epoch seconds."""
-        self._sources = tuple(sources)
+        self._log = log or logging.getLogger(__name__)
+        self._asking = Asking(sources, every_s=every_s, name=name, log=self._log, clock=clock)
         self._buffer = buffer
         self._spool = spool
         self._every_s = every_s
-        self._name = name
-        self._log = log or logging.getLogger(__name__)
         self._clock = clock
-        self._reading: dict[int, asyncio.Task[Collected]] = {}
         self._delivery: asyncio.Future[int] | None = None
         self._held: deque[bytes] = deque(maxlen=HELD_LIMIT)
-        self._early: list[Reading] = []
-        self._failures = Surprises(self._log, "metrics")
-        self._merges = Surprises(self._log, "metrics")
         self._troubles = Surprises(self._log, "collector")
 
     async def prime(self) -> None:
-        """Ask all sources once so that the next cycle has rates.
-
-        Readings of this very instant are dropped, as they lack every rate. Those that carry an instant of their own
-        (from a service that keeps history) lack nothing and are kept for the next cycle.
-        """
-        at_s = aligned(self._clock(), self._every_s)
-        collected = await self._collect(at_s)
-        self._early = [reading for one in collected for reading in one.readings if reading.at_s != at_s]
+        """Ask all sources once so that the next cycle has rates."""
+        await self._asking.prime()
 
     async def once(self, at_s: int) -> Cycle:
         """Make the cycle of ``at_s`` and get it away, within ``every_s``; never raises for a source or the buffer."""
-        collected = await self._collect(at_s)
-        readings, doubles = _merged([Collected(self._early), *collected])
-        self._early = []
-        failed = {name: reason for one in collected for name, reason in one.failed.items()}
-        self._failures.are_now(failed)
-        self._merges.are_now(doubles)
-        cycle = Cycle(at_s, self._every_s, self._name, self._clock(), readings, failed)
+        cycle = await self._asking.cycle(at_s)
         await self._keep(pack(cycle))
         return cycle
 
@@ -93,9 +76,7 @@ class Collector:
 
     async def close(self) -> None:
         """Close the sources, and put onto the disk what is only in memory. May be called twice."""
-        for task in self._reading.values():
-            task.cancel()
-        await asyncio.gather(*(source.close() for source in self._sources), return_exceptions=True)
+        await self._asking.close()
         self._spool_held()
 
     async def _stopped_before(self, instant_s: float, stop: asyncio.Event) -> bool:
@@ -110,32 +91,6 @@ class Collector:
             except TimeoutError:
                 continue
         return stop.is_set()
-
-    async def _collect(self, at_s: int) -> list[Collected]:
-        """What every source brought before the deadline, in the sources' order."""
-        busy = frozenset(self._reading)
-        new = [number for number in range(len(self._sources)) if number not in busy]
-        for number in new:
-            self._reading[number] = asyncio.create_task(self._sources[number].read(at_s))
-        if new:
-            # Not wait_for: it would wait for a source that is deaf to its cancellation.
-            await asyncio.wait([self._reading[n] for n in new], timeout=self._every_s * SOURCES_SHARE)
-        return [self._outcome(number, is_late=number in busy) for number in range(len(self._sources))]
-
-    def _outcome(self, number: int, *, is_late: bool) -> Collected:
-        name, task = self._sources[number].name, self._reading[number]
-        if not task.done():
-            task.cancel()
-            limit_s = self._every_s * SOURCES_SHARE
-            return Collected((), {name: f"no answer within {limit_s:g} s; the other sources went on without it"})
-        del self._reading[number]
-        if is_late or task.cancelled():
-            return Collected((), {name: "was still busy with an earlier cycle"})
-        error = task.exception()
-        if error is not None:
-            self._log.error("collector: source %s broke", name, exc_info=error)
-            return Collected((), {name: f"broke: {type(error).__name__}; see the collector's log"})
-        return task.result()
 
     async def _keep(self, packed: bytes) -> None:
         """Get an entry away in order: behind what waits, if anything waits."""
@@ -195,16 +150,3 @@ class Collector:
 def _append(buffer: CycleBuffer, entries: Sequence[bytes]) -> int:
     buffer.append(entries)
     return len(entries)
-
-
-def _merged(collected: Sequence[Collected]) -> tuple[list[Reading], dict[str, str]]:
-    """One reading per server and instant: of two, the first wins per metric. And a note per doubled server."""
-    merged: dict[tuple[str, int], dict[str, int]] = {}
-    doubles: dict[str, str] = {}
-    for one in collected:
-        for reading in one.readings:
-            key = (reading.server_id, reading.at_s)
-            if key in merged:
-                doubles[reading.server_id] = "two sources name this server; the first one's values win"
-            merged[key] = {**reading.codes, **merged.get(key, {})}
-    return [Reading(server_id, at_s, codes) for (server_id, at_s), codes in merged.items()], doubles

@@ -1,30 +1,21 @@
 """The collector as Dagster sees it: what to collect from, and one pass at once."""
 
 import asyncio
-import logging
-import socket
-import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
-from holdfast.errors import TransientError
 from holdfast.metrics.buffer import CycleBuffer
-from holdfast.metrics.cycles import Cycle, Source, aligned
-from resources.collector import Collector
+from holdfast.metrics.cycles import Cycle, Source, pack
+from resources.asking import Asking
 from resources.sources import read_targets
 from resources.sources.cloud_monitoring import CloudMonitoringSource
 from resources.sources.local import LocalSource
 from resources.sources.marks import Marks
 from resources.sources.prometheus import PrometheusSource
-from resources.spool import Spool
-
-# Long enough for a rate that means something, short enough for somebody who waits.
-FIRST_WINDOW_S: Final = 1.0
 
 
 class CollectorResource(dg.ConfigurableResource[Any]):
@@ -62,22 +53,15 @@ class CollectorResource(dg.ConfigurableResource[Any]):
         """Make one pass over all sources and put it into the buffer.
 
         Raises:
-            TransientError: the buffer is away; the pass is dropped, as the next is seconds away.
+            TransientError: the buffer is away; the pass is dropped, as the collector's next is seconds away.
         """
         return asyncio.run(self._collect_once(buffer))
 
     async def _collect_once(self, buffer: CycleBuffer) -> Cycle:
-        with tempfile.TemporaryDirectory() as folder:
-            spool = Spool(Path(folder))
-            name = f"{socket.gethostname()} (one pass)"
-            log = logging.getLogger(__name__)
-            collector = Collector(self.sources(), buffer, spool, every_s=self.every_s, name=name, log=log)
-            try:
-                await collector.prime()
-                await asyncio.sleep(FIRST_WINDOW_S)
-                cycle = await collector.once(aligned(time.time(), self.every_s))
-                if len(spool):
-                    raise TransientError("the buffer is away; this pass was dropped. See holdfast doctor.")
-                return cycle
-            finally:
-                await collector.close()
+        asking = Asking(self.sources(), every_s=self.every_s)
+        try:
+            cycle = await asking.first()
+        finally:
+            await asking.close()
+        buffer.append([pack(cycle)])
+        return cycle

@@ -70,7 +70,8 @@ class RedisClient:
         except (redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError, redis.ReadOnlyError) as error:
             raise TransientError(f"Redis is away: {error}. Start it, or correct REDIS_URL.") from error
         except redis.ResponseError as error:
-            if isinstance(error, redis.OutOfMemoryError) or "max" in str(error):
+            # Upstash's words for a spent quota: "max requests limit exceeded".
+            if isinstance(error, redis.OutOfMemoryError) or "limit exceeded" in str(error):
                 raise TransientError(
                     f"Redis is full or over its quota and took nothing: {error}. Make room: let the history move "
                     "(holdfast metrics move), or raise its maxmemory."

@@ -1,5 +1,6 @@
 """Throwaway servers for what the shared ones must not suffer: passwords, crashes, poolers."""
 
+import contextlib
 import os
 import pwd
 import secrets
@@ -105,13 +106,15 @@ class OwnPostgres:
     def signal_all(self, number: signal.Signals) -> None:
         """Send a signal to the server and its backends, as an out-of-memory killer or a frozen host would."""
         for process in self.family():
-            process.send_signal(number)
+            with contextlib.suppress(psutil.NoSuchProcess):  # a backend may end by itself meanwhile
+                process.send_signal(number)
 
     def kill(self) -> None:
         """End everything at once: no checkpoint, no goodbye."""
         family = self.family()
         for process in family:
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         psutil.wait_procs(family, 10)
         assert self.process is not None
         self.process.wait(10)

@@ -9,8 +9,9 @@ from pydantic import Field
 from assets.metrics.live import CONTINUOUS, server_metrics_live
 from assets.metrics.plots import fleet_plot, preview
 from assets.metrics.tables import GROUP, HISTORY, OWNERS, table
+from holdfast.metrics.moving import CLOCK_TOLERANCE_S
 from resources.cycles import CyclesResource
-from resources.metrics.mover import CLOCK_TOLERANCE_S, Moved, move
+from resources.metrics.mover import Moved, move
 from resources.postgres import Postgres, PostgresResource
 
 # Dagster's name for the tag that carries a data version on an event that is not the run's own result.

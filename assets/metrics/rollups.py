@@ -12,7 +12,7 @@ from resources.metrics.rollups import roll_up
 from resources.postgres import PostgresResource
 
 # The newest partition is today: its closed hours are rolled up while it lasts. The oldest is older than any sample
-# that a first installation takes in (resources.metrics.mover.MOST_LATE).
+# that a first installation takes in (holdfast.metrics.moving.MOST_LATE).
 DAYS: Final = dg.DailyPartitionsDefinition(start_date="2026-10-01", end_offset=1)
 
 

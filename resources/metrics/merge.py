@@ -1,38 +1,27 @@
 """Merging readings into the hot rows: any number of times, in any order, with the same result."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import Final
 
 from holdfast.metrics.catalog import METRIC_NAMES
 from holdfast.metrics.cycles import Reading
+from holdfast.metrics.moving import combine
 from resources.postgres import DuplicateRowError, Transaction
 
 Row = tuple[int | datetime | None, ...]
 ROW_TYPES: Final = ["int4", "timestamptz", *["int4"] * len(METRIC_NAMES)]
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
-    """What one merge did; ``given = stored + duplicates``.
+def merge_readings(db: Transaction, readings: Iterable[Reading]) -> int:
+    """Store readings, one row per server and instant; the number of rows that were new or filled.
 
-    Attributes:
-        given_rows: distinct server and instant pairs that were handed in.
-        stored_rows: pairs that were new, or whose missing metrics were filled.
-        days: UTC days they fall on.
+    What is stored is never overwritten.
     """
-
-    given_rows: int
-    stored_rows: int
-    days: Collection[date]
-
-
-def merge_readings(db: Transaction, readings: Iterable[Reading]) -> Merged:
-    """Store readings; one row per server and instant, what is stored is never overwritten."""
-    combined = combine(readings)
+    # A reading without a single metric is no sample.
+    combined = combine(reading for reading in readings if reading.codes)
     if not combined:
-        return Merged(0, 0, frozenset())
+        return 0
     numbers = _server_numbers(db, combined)
     rows: list[Row] = [
         (numbers[server_id], datetime.fromtimestamp(at_s, UTC), *(codes.get(name) for name in METRIC_NAMES))
@@ -44,18 +33,7 @@ def merge_readings(db: Transaction, readings: Iterable[Reading]) -> Merged:
     stored_rows = merge_rows(db, rows, days)
     if stored_rows:
         db.execute("metrics_moving/mark_due", days=sorted(days))
-    return Merged(len(rows), stored_rows, days)
-
-
-def combine(readings: Iterable[Reading]) -> dict[tuple[str, int], Mapping[str, int]]:
-    """One set of codes per server and instant; of two values for one metric the first wins."""
-    combined: dict[tuple[str, int], Mapping[str, int]] = {}
-    for reading in readings:
-        if reading.codes:
-            key = reading.server_id, reading.at_s
-            former = combined.get(key)
-            combined[key] = reading.codes if former is None else {**reading.codes, **former}
-    return combined
+    return stored_rows
 
 
 def merge_rows(db: Transaction, rows: Sequence[Row], days: Collection[date]) -> int:

@@ -1,21 +1,16 @@
 """Moving cycles from the buffer into the history, losslessly."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from datetime import UTC, datetime
 
 from holdfast.errors import MalformedEntryError
 from holdfast.metrics.buffer import START, Batch, CycleBuffer, Entry
 from holdfast.metrics.cycles import Cycle, Reading, unpack
+from holdfast.metrics.moving import MOST_EARLY, MOST_LATE, possible, skews_s
 from resources.metrics.merge import merge_readings
 from resources.postgres import Postgres, Transaction
-
-# Beyond these a clock is wrong, not late; such readings are set aside, not stored.
-MOST_LATE: Final = timedelta(days=35)
-MOST_EARLY: Final = timedelta(hours=1)
-CLOCK_TOLERANCE_S: Final = 60.0
 
 
 @dataclass(slots=True)
@@ -95,9 +90,8 @@ def _move_batch(
     cycles = [cycle for _, cycle in read]
     if batch.is_cut:
         _record_gap(db, before, cycles, moved, log)
-    possible = [reading for pair in read for reading in _possible(db, *pair, before.now, log)]
-    merged = merge_readings(db, possible)
-    _count(moved, cycles, possible, merged.stored_rows)
+    accepted = [reading for pair in read for reading in _accepted(db, *pair, before.now, log)]
+    _count(moved, cycles, accepted, merge_readings(db, accepted))
     if batch.entries or batch.is_cut:
         position = START if batch.is_cut and not batch.entries else moved.position
         db.execute("metrics_moving/move_watermark", position=position, covers_until=moved.newest_at)
@@ -110,7 +104,6 @@ def _hour(position: str) -> int:
 
 def _unpack(db: Transaction, entries: Sequence[Entry], moved: Moved, log: logging.Logger) -> list[tuple[Entry, Cycle]]:
     read: list[tuple[Entry, Cycle]] = []
-    lags: dict[str, float] = {}
     for entry in entries:
         try:
             cycle = unpack(entry.packed)
@@ -120,25 +113,17 @@ def _unpack(db: Transaction, entries: Sequence[Entry], moved: Moved, log: loggin
             log.warning("metrics: entry %s set aside in holdfast.metrics_rejected: %s", entry.position, error)
             continue
         read.append((entry, cycle))
-        lag_s = int(entry.position.partition("-")[0]) / 1000 - cycle.sent_s
-        # A spooled entry arrives late with a right clock, so the entry that arrived fastest tells.
-        if cycle.collector not in lags or abs(lag_s) < abs(lags[cycle.collector]):
-            lags[cycle.collector] = lag_s
-    _name_wrong_clocks(lags, moved, log)
+    arrivals = ((cycle, int(entry.position.partition("-")[0]) / 1000) for entry, cycle in read)
+    for collector, ahead_s in skews_s(arrivals).items():
+        moved.skews_s[collector] = ahead_s
+        log.warning(
+            "metrics: the clock of collector %s is %.0f s %s the buffer's; its samples stand at its own time. "
+            "Set that clock (NTP).",
+            collector,
+            abs(ahead_s),
+            "ahead of" if ahead_s > 0 else "behind",
+        )
     return read
-
-
-def _name_wrong_clocks(lags: Mapping[str, float], moved: Moved, log: logging.Logger) -> None:
-    for collector, lag_s in lags.items():
-        if abs(lag_s) > CLOCK_TOLERANCE_S:
-            moved.skews_s[collector] = round(-lag_s, 1)
-            log.warning(
-                "metrics: the clock of collector %s is %.0f s %s the buffer's; its samples stand at its own time. "
-                "Set that clock (NTP).",
-                collector,
-                abs(lag_s),
-                "behind" if lag_s > 0 else "ahead of",
-            )
 
 
 def _record_gap(db: Transaction, before: Watermark, cycles: Sequence[Cycle], moved: Moved, log: logging.Logger) -> None:
@@ -156,29 +141,28 @@ def _record_gap(db: Transaction, before: Watermark, cycles: Sequence[Cycle], mov
     )
 
 
-def _possible(db: Transaction, entry: Entry, cycle: Cycle, now: datetime, log: logging.Logger) -> list[Reading]:
+def _accepted(db: Transaction, entry: Entry, cycle: Cycle, now: datetime, log: logging.Logger) -> list[Reading]:
     """The readings whose instant can be; an entry with others is set aside whole, beside what is stored of it."""
-    earliest_s, latest_s = (now - MOST_LATE).timestamp(), (now + MOST_EARLY).timestamp()
-    possible = [reading for reading in cycle.readings if earliest_s < reading.at_s < latest_s]
-    if len(possible) < len(cycle.readings):
-        kept = {id(reading) for reading in possible}
+    accepted = possible(cycle.readings, now)
+    if len(accepted) < len(cycle.readings):
+        kept = {id(reading) for reading in accepted}
         servers = sorted({reading.server_id for reading in cycle.readings if id(reading) not in kept})
         reason = f"instants more than {MOST_LATE.days} days old or {MOST_EARLY} ahead, of: {', '.join(servers[:20])}"
         db.execute("metrics_moving/reject", position=entry.position, reason=reason, packed=entry.packed)
         log.error("metrics: entry %s set aside in holdfast.metrics_rejected: %s", entry.position, reason)
-    return possible
+    return accepted
 
 
-def _count(moved: Moved, cycles: Sequence[Cycle], possible: Sequence[Reading], stored_rows: int) -> None:
+def _count(moved: Moved, cycles: Sequence[Cycle], accepted: Sequence[Reading], stored_rows: int) -> None:
     read_rows = sum(len(cycle.readings) for cycle in cycles)
     moved.cycles += len(cycles)
     moved.read_rows += read_rows
     moved.stored_rows += stored_rows
-    moved.rejected_rows += read_rows - len(possible)
-    moved.duplicate_rows += len(possible) - stored_rows
-    moved.servers.update(reading.server_id for reading in possible)
+    moved.rejected_rows += read_rows - len(accepted)
+    moved.duplicate_rows += len(accepted) - stored_rows
+    moved.servers.update(reading.server_id for reading in accepted)
     for cycle in cycles:
         moved.failed.update(cycle.failed)
-    if possible:
-        newest_at = datetime.fromtimestamp(max(reading.at_s for reading in possible), UTC)
+    if accepted:
+        newest_at = datetime.fromtimestamp(max(reading.at_s for reading in accepted), UTC)
         moved.newest_at = max(newest_at, moved.newest_at or newest_at)

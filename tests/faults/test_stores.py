@@ -209,7 +209,7 @@ def test_a_mover_killed_at_random_moments_loses_and_doubles_nothing(
     server: OwnPostgres, database: str, buffer: RedisCycles, redis_url: str
 ) -> None:
     url, rng, kills = server.admin(database), np.random.default_rng(), 0
-    times = load(buffer, 1000)
+    times = load(buffer, 2000)
     while kills < 20:
         process = moving(url, redis_url)
         process.join(float(rng.uniform(0.02, 0.1)))
@@ -248,7 +248,7 @@ def test_a_server_killed_in_the_middle_of_a_move_loses_and_doubles_nothing(
 def test_a_server_that_is_frozen_for_a_while_loses_and_doubles_nothing(
     server: OwnPostgres, database: str, buffer: RedisCycles, redis_url: str
 ) -> None:
-    url, times = server.admin(database), load(buffer, 200)
+    url, times = server.admin(database), load(buffer, 600)
     process = moving(url, redis_url)
     eventually(lambda: has_moved(url))
     server.signal_all(signal.SIGSTOP)

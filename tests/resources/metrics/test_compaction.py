@@ -32,7 +32,7 @@ days = st.dictionaries(
 
 def store(url: str, samples: dict[tuple[str, int], dict[str, int]]) -> int:
     with Postgres(url).transaction() as db:
-        return merge_readings(db, [Reading(s, DAY_S + at, c) for (s, at), c in samples.items()]).stored_rows
+        return merge_readings(db, [Reading(s, DAY_S + at, c) for (s, at), c in samples.items()])
 
 
 def clear(url: str) -> None:
