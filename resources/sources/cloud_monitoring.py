@@ -16,7 +16,7 @@ from typing import Any, Final
 import google.auth
 import google.auth.credentials
 import google.auth.exceptions
-import google_auth_httplib2  # type: ignore[import-untyped]
+import google_auth_httplib2
 import httplib2
 from googleapiclient import discovery
 from googleapiclient.errors import Error as GoogleError
