@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from assets.baselines.slots import server_metrics_slots
 from assets.metrics.checks import no_cycle_was_lost, rollups_equal_their_samples, the_last_hour_is_complete
 from assets.metrics.history import server_metrics_history
 from assets.metrics.keeping import server_metrics_chunks, server_metrics_retention
@@ -56,6 +57,7 @@ def defs() -> dg.Definitions:
             server_metrics_chunks,
             server_metrics_retention,
             dashboard_snapshot,
+            server_metrics_slots,
             maintenance,
         ],
         asset_checks=[no_cycle_was_lost, the_last_hour_is_complete, rollups_equal_their_samples],

@@ -5,6 +5,7 @@ from typing import Final
 
 import dagster as dg
 
+from assets.baselines.slots import server_metrics_slots
 from assets.metrics.history import server_metrics_history
 from assets.metrics.keeping import RetentionConfig, server_metrics_chunks, server_metrics_retention
 from assets.metrics.rollups import server_metrics_daily, server_metrics_hourly
@@ -17,8 +18,8 @@ RUNNING: Final = dg.DefaultScheduleStatus.RUNNING
 
 metrics_move = dg.define_asset_job(
     "metrics_move",
-    selection=[server_metrics_history, dashboard_snapshot],
-    description="Buffer to history, then the dashboard's snapshot.",
+    selection=[server_metrics_history, dashboard_snapshot, server_metrics_slots],
+    description="Buffer to history, then the dashboard's snapshot and the slots.",
     tags={"dagster/max_runtime": "1800"},
 )
 metrics_roll_hourly = dg.define_asset_job(
