@@ -121,7 +121,7 @@ set
     moved_at = clock_timestamp();
 
 -- name: forget
--- Drop slots that nobody judges any more; the history holds their samples.
+-- Drop slots that nobody judges any more. The history holds their samples.
 -- Returns: nothing. rowcount = rows.
 delete from holdfast.metrics_slots
 where slot_at < %(until_at)s::timestamptz - %(keep)s::interval;
@@ -151,7 +151,7 @@ group by s.server_id
 order by s.server_id;
 
 -- name: read_history
--- Slots of a range taken anew from the samples, all slots of a server in one row; of some servers, or of all.
+-- Slots of a range taken anew from the samples, all slots of a server in one row, of some servers or of all.
 -- Returns: server_id, slot starts (epoch seconds), one array of codes per metric.
 with slots as (
     select
