@@ -1,4 +1,4 @@
-"""Line charts: whatever is drawn, the UI shows it at once, and it is a picture."""
+"""Charts: whatever is drawn, the UI shows it at once, and it is a picture."""
 
 import xml.etree.ElementTree as ElementTree
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,9 @@ from urllib.parse import unquote
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.plots import BOTTOM, COLOURS, INLINE_LIMIT, LEFT, RIGHT, TOP, Points, line_chart
+from holdfast.plots import Banded, Points, State, band_chart, day_chart, line_chart
+from holdfast.plots.lines import COLOURS
+from holdfast.plots.picture import BOTTOM, INLINE_LIMIT, LEFT, RIGHT, TOP
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
 PREFIX, SUFFIX = "![plot](data:image/svg+xml,", ")"
@@ -78,3 +80,64 @@ def test_long_names_give_way_to_the_points() -> None:
     found = [(START + timedelta(minutes=number), 1e12 * (number % 90)) for number in range(1440)]
     root = drawn(line_chart({letter * 60: found for letter in "🐘é&"}, unit="🐘" * 20))
     assert [path.count("L") >= 11 for path in paths(root)] == [True] * 3
+
+
+numbers = st.none() | st.floats()
+banded = st.builds(Banded, instants, numbers, numbers, numbers)
+
+
+@given(st.lists(banded, max_size=300), instants, st.none() | instants, st.text(max_size=12))
+def test_any_band_fits_and_is_a_picture_or_says_that_there_is_no_data(
+    found: list[Banded], began: datetime, ended: datetime | None, unit: str
+) -> None:
+    chart = band_chart(found, began=began, ended=ended, unit=unit)
+    if chart != "no data":
+        assert len(paths(drawn(chart))) == 3
+
+
+def day_of_band(spike: range) -> list[Banded]:
+    return [
+        Banded(START + timedelta(minutes=5 * slot), 90.0 if slot in spike else 30.0 + slot % 3, 25.0, 35.0)
+        for slot in range(288)
+    ]
+
+
+def test_a_spike_of_one_slot_in_a_day_is_still_seen() -> None:
+    _, line, marks = paths(drawn(band_chart(day_of_band(range(100, 101)), began=START, ended=None, unit="%")))
+    assert f",{TOP}" in line
+    assert marks == f"M{LEFT},{TOP}V{BOTTOM}"
+
+
+def test_an_incident_that_is_over_has_two_marks_where_it_began_and_ended() -> None:
+    began, ended = START + timedelta(hours=6), START + timedelta(hours=12)
+    _, _, marks = paths(drawn(band_chart(day_of_band(range(72, 144)), began=began, ended=ended, unit="%")))
+    first, second = (int(mark.split(",")[0]) for mark in marks.split("M")[1:])
+    assert first - LEFT == (RIGHT - LEFT) * 6 * 12 // 287
+    assert abs(second - LEFT - (RIGHT - LEFT) / 2) < 2
+
+
+def test_a_leak_high_above_zero_is_not_a_flat_line() -> None:
+    leak = [Banded(START + timedelta(minutes=5 * n), 80 + n / 10, 79.0, 81.0) for n in range(100)]
+    _, line, _ = paths(drawn(band_chart(leak, began=START, ended=None, unit="%")))
+    heights = [int(pair.split(",")[1]) for pair in line.replace("h1", "").replace("M", "").split("L")]
+    assert heights[0] - heights[-1] > (BOTTOM - TOP) / 2
+
+
+states = st.lists(st.sampled_from(["silent", "quiet", "warning", "critical"]), min_size=48, max_size=48)
+
+
+@given(st.dictionaries(st.text(max_size=30), states, max_size=40))
+def test_any_day_fits_and_is_a_picture_or_says_that_there_is_no_server(servers: dict[str, list[State]]) -> None:
+    chart = day_chart(servers, START, START + timedelta(days=1))
+    if servers:
+        drawn(chart)
+    else:
+        assert chart == "no server yet"
+
+
+def test_the_worst_server_is_on_top_and_those_without_room_are_counted() -> None:
+    servers: dict[str, list[State]] = {f"web{number}": ["quiet"] * 48 for number in range(30)}
+    servers["db1"] = ["quiet"] * 20 + ["critical"] * 28
+    words = "".join(drawn(day_chart(servers, START, START + timedelta(days=1))).itertext())
+    assert words.startswith("db1")
+    assert words.endswith("20 more")
