@@ -6,8 +6,13 @@ HoldfastError
     ├── SettingsError       a setting is misspelt or has a value that is not allowed
     ├── MalformedEntryError bytes that are not what their format says; the bytes are kept
     ├── TargetError         a server answered with something that is not its metrics
-    └── VerificationError   what was written does not equal what was meant; nothing was committed
+    ├── TemplatesError      a file of declared servers that says something that cannot be; the templates stay
+    ├── VerificationError   what was written does not equal what was meant; nothing was committed
+    ├── DamagedBaselineError    bytes or a document of a learned baseline that are not whole
+    └── BaselineVersionError    a learned baseline in the format of another version of Holdfast
 """
+
+from collections.abc import Sequence
 
 
 class HoldfastError(Exception):
@@ -34,5 +39,29 @@ class TargetError(PermanentError):
     """A server answered with something that is not its metrics."""
 
 
+class TemplatesError(PermanentError):
+    """A file of declared servers says something that cannot be.
+
+    Attributes:
+        problems: one sentence for each wrong entry.
+    """
+
+    def __init__(self, source: str, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        what = "1 entry is" if len(problems) == 1 else f"{len(problems)} entries are"
+        lines = "".join(f"\n  {problem}" for problem in problems)
+        super().__init__(
+            f"{source}: {what} wrong; nothing was changed, the templates stay as they are. Correct the file:{lines}"
+        )
+
+
 class VerificationError(PermanentError):
     """What was written does not equal what was meant to be written."""
+
+
+class DamagedBaselineError(PermanentError):
+    """Bytes or a document of a learned baseline are not whole."""
+
+
+class BaselineVersionError(PermanentError):
+    """A learned baseline is in the format of another version of Holdfast."""

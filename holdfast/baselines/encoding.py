@@ -1,0 +1,149 @@
+"""Learned state as canonical bytes and as JSON documents, with a format version and a checksum."""
+
+import dataclasses
+import struct
+import zlib
+from typing import Any, Final, TypeVar
+
+import numpy as np
+
+from holdfast.errors import BaselineVersionError, DamagedBaselineError
+
+FORMAT: Final = 1
+_MAGIC: Final = {"memory": b"HFBM", "baseline": b"HFBB", "detector": b"HFBD"}
+_HEAD: Final = struct.Struct("<4sHII")
+_LEVEL: Final = 6
+
+Learned = TypeVar("Learned", bound=Any)
+
+
+def to_bytes(learned: Any, kind: str) -> bytes:
+    """Header (magic, format, length and CRC-32 of the payload), then the deflated payload."""
+    return sealed(payload(learned), kind)
+
+
+def from_bytes(like: Learned, data: bytes, kind: str) -> Learned:
+    """Read what ``to_bytes`` wrote; ``like`` gives the fields, types and shapes.
+
+    Raises:
+        DamagedBaselineError: the bytes are not whole.
+        BaselineVersionError: the bytes were written in another format.
+    """
+    rest = memoryview(opened(data, kind))
+    found: dict[str, Any] = {}
+    for field in dataclasses.fields(like):
+        example = getattr(like, field.name)
+        shape, kind_of = np.shape(example), _type_of(example)
+        size = int(np.prod(shape, dtype=np.int64)) * kind_of.itemsize
+        if len(rest) < size:
+            raise DamagedBaselineError(f"{kind}: its payload ends inside {field.name}. {_ADVICE}")
+        array = np.frombuffer(rest[:size], kind_of).reshape(shape)
+        found[field.name] = _like(example, array)
+        rest = rest[size:]
+    if len(rest):
+        raise DamagedBaselineError(f"{kind}: {len(rest)} bytes follow its last field. {_ADVICE}")
+    return type(like)(**found)
+
+
+def payload(learned: Any) -> bytes:
+    """All fields in their order, little-endian, without any header."""
+    return b"".join(
+        np.asarray(value).astype(_type_of(value)).tobytes()
+        for value in (getattr(learned, field.name) for field in dataclasses.fields(learned))
+    )
+
+
+def sealed(body: bytes, kind: str) -> bytes:
+    """A payload with its header, deflated."""
+    return _HEAD.pack(_MAGIC[kind], FORMAT, len(body), zlib.crc32(body)) + zlib.compress(body, _LEVEL)
+
+
+def opened(data: bytes, kind: str) -> bytes:
+    """The payload of ``sealed`` bytes.
+
+    Raises:
+        DamagedBaselineError: the bytes are not whole.
+        BaselineVersionError: the bytes were written in another format.
+    """
+    if len(data) < _HEAD.size or data[:4] != _MAGIC[kind]:
+        raise DamagedBaselineError(f"{kind}: begins with {bytes(data[:4])!r}, not {_MAGIC[kind]!r}. {_ADVICE}")
+    _, version, length, checksum = _HEAD.unpack_from(data)
+    _demand_format(kind, version)
+    try:
+        body = zlib.decompress(data[_HEAD.size :])
+    except zlib.error as error:
+        raise DamagedBaselineError(f"{kind}: cannot be inflated ({error}). {_ADVICE}") from error
+    if len(body) != length or zlib.crc32(body) != checksum:
+        raise DamagedBaselineError(f"{kind}: {len(body)} bytes do not have the length or checksum written. {_ADVICE}")
+    return body
+
+
+def to_document(learned: Any, kind: str) -> dict[str, Any]:
+    """Fields by name as JSON's types: NaN is null, infinities are text, rows of whole numbers lose their zeros at the end."""
+    return {"holdfast": kind, "format": FORMAT} | {
+        field.name: _plain(np.asarray(getattr(learned, field.name)).tolist()) for field in dataclasses.fields(learned)
+    }
+
+
+def from_document(like: Learned, document: dict[str, Any], kind: str) -> Learned:
+    """Read what ``to_document`` made.
+
+    Raises:
+        DamagedBaselineError: something is missing or of another shape.
+        BaselineVersionError: the document was made in another format.
+    """
+    if document.get("holdfast") != kind:
+        raise DamagedBaselineError(f"{kind}: the document says {document.get('holdfast')!r}. {_ADVICE}")
+    _demand_format(kind, document.get("format"))
+    found: dict[str, Any] = {}
+    for field in dataclasses.fields(like):
+        example = getattr(like, field.name)
+        try:
+            array = np.array(_numbers(document[field.name], np.shape(example)), _type_of(example))
+        except (KeyError, ValueError, TypeError, OverflowError) as error:
+            raise DamagedBaselineError(f"{kind}: {field.name} is missing or misshapen ({error}). {_ADVICE}") from error
+        found[field.name] = _like(example, array)
+    return type(like)(**found)
+
+
+_ADVICE: Final = "Nothing was read of it: take an undamaged copy from the vault, or learn it again from the history"
+
+
+def _demand_format(kind: str, found: object) -> None:
+    if found != FORMAT:
+        raise BaselineVersionError(
+            f"{kind}: its format is {found}, this version of Holdfast reads format {FORMAT}. Nothing was read of it: "
+            "export it again with this version, or learn it again from the history"
+        )
+
+
+def _type_of(example: Any) -> np.dtype[Any]:
+    if isinstance(example, np.ndarray):
+        return example.dtype.newbyteorder("<")
+    return np.dtype("<i8" if isinstance(example, int) else "<f8")
+
+
+def _like(example: Any, array: Any) -> Any:
+    if isinstance(example, np.ndarray):
+        return array.astype(example.dtype)
+    return type(example)(array.item())
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        rows = [_plain(entry) for entry in value]
+        while rows and (rows[-1] == [] or (isinstance(rows[-1], int) and rows[-1] == 0)):
+            rows.pop()
+        return rows
+    if isinstance(value, float) and value != value:
+        return None
+    return value if not isinstance(value, float) or abs(value) != float("inf") else str(value)
+
+
+def _numbers(value: Any, shape: tuple[int, ...]) -> Any:
+    if not shape:
+        return float("nan") if value is None else float(value) if isinstance(value, str) else value
+    if not isinstance(value, list) or len(value) > shape[0]:
+        raise ValueError(f"expected at most {shape[0]} entries")
+    rows = [_numbers(entry, shape[1:]) for entry in value]
+    return rows + [np.zeros(shape[1:]).tolist() for _ in range(shape[0] - len(rows))]
