@@ -43,15 +43,15 @@ class TemplatesError(PermanentError):
     """A file of declared servers says something that cannot be.
 
     Attributes:
-        problems: one sentence for each wrong entry.
+        problems: one sentence for each mistake.
     """
 
     def __init__(self, source: str, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
-        what = "1 entry is" if len(problems) == 1 else f"{len(problems)} entries are"
+        mistakes = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
         lines = "".join(f"\n  {problem}" for problem in problems)
         super().__init__(
-            f"{source}: {what} wrong; nothing was changed, the templates stay as they are. Correct the file:{lines}"
+            f"{source}: {mistakes}; nothing was changed, the templates stay as they are. Correct the file:{lines}"
         )
 
 
