@@ -3,6 +3,7 @@
 import dagster as dg
 
 from assets.baselines.slots import server_metrics_slots
+from assets.baselines.templates import server_templates
 from assets.metrics.checks import no_cycle_was_lost, rollups_equal_their_samples, the_last_hour_is_complete
 from assets.metrics.history import server_metrics_history
 from assets.metrics.keeping import server_metrics_chunks, server_metrics_retention
@@ -19,6 +20,7 @@ from resources.metrics.dashboard import DashboardResource
 from resources.metrics.retention import RetentionResource
 from resources.postgres import PostgresResource
 from resources.redis import RedisResource
+from resources.servers import TemplatesResource
 
 
 def resources(settings: Settings) -> dict[str, object]:
@@ -41,6 +43,9 @@ def resources(settings: Settings) -> dict[str, object]:
         "keep": RetentionResource(
             raw_days=settings.raw_days, hourly_days=settings.hourly_days, budget_mb=settings.database_budget_mb
         ),
+        "templates": TemplatesResource(
+            path=str(settings.templates_file), is_required=settings.server_templates is not None
+        ),
         "dagster_log": DagsterLogResource(dsn=dg.EnvVar("DAGSTER_DATABASE_URL"), keep_days=settings.event_log_days),
     }
 
@@ -59,6 +64,7 @@ def defs() -> dg.Definitions:
             dashboard_snapshot,
             server_metrics_slots,
             maintenance,
+            server_templates,
         ],
         asset_checks=[no_cycle_was_lost, the_last_hour_is_complete, rollups_equal_their_samples],
         jobs=JOBS,

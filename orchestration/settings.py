@@ -37,6 +37,9 @@ class Settings(BaseModel):
     )
     gcp_project_id: str | None = Field(None, description="collect from Google Cloud Monitoring as well")
     google_monitoring_api_endpoint: str | None = Field(None, description="another endpoint for Cloud Monitoring")
+    server_templates: Path | None = Field(
+        None, description="TOML file of declared servers; default: servers.toml in the project, if it exists"
+    )
 
     home: Annotated[Path, Field(alias="HOLDFAST_HOME", description="folder of all local state")] = Path(".holdfast")
     port: Annotated[int, Field(alias="HOLDFAST_PORT", ge=1, le=65535, description="port of the UI")] = 3000
@@ -89,6 +92,11 @@ class Settings(BaseModel):
     def state(self) -> Path:
         """The folder of all local state, absolute: ``HOLDFAST_HOME``, by default in the project."""
         return self.home if self.home.is_absolute() else PROJECT / self.home
+
+    @property
+    def templates_file(self) -> Path:
+        """The file of declared servers, absolute; without a setting it need not exist."""
+        return PROJECT / (self.server_templates or "servers.toml")
 
 
 def load(environment: Mapping[str, str] | None = None) -> Settings:

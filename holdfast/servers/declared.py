@@ -124,6 +124,8 @@ def _label_problems(labels: Any) -> Iterator[str]:
     for name, value in labels.items():
         if not isinstance(value, str):
             yield f"label {name}: expected text, found {_shown(value)}; put it in quotes"
+        elif not (name + value).isprintable():
+            yield f"label {_shown(name)}: expected text in one line, found {_shown(value)}"
 
 
 def _cycles(entries: Iterable[Any]) -> Iterator[str]:

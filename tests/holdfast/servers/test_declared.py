@@ -103,6 +103,8 @@ def test_the_order_of_the_file_does_not_matter() -> None:
          "expected a number above 0, found nan"),
         (server("a", more="capacity = 4"), "server 'a': capacity: expected a table [server.capacity], found 4"),
         (server("a", more="labels = {rack = 4}"), "server 'a': label rack: expected text, found 4; put it in quotes"),
+        (server("a", more='labels = {rack = "4\\u0000"}'), "server 'a': label 'rack': expected text in one line, "
+         "found '4\\x00'"),
         (server("a", more="renamed_from = 'b'") + server("b"), "server 'a': renamed_from: 'b' is declared as well; "
          "remove the old entry"),
         (server("a", more="upstream = ['old']") + server("b", more="renamed_from = 'old'"),
