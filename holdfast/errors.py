@@ -7,6 +7,7 @@ HoldfastError
     ├── MalformedEntryError bytes that are not what their format says; the bytes are kept
     ├── TargetError         a server answered with something that is not its metrics
     ├── TemplatesError      a file of declared servers that says something that cannot be; the templates stay
+    ├── ScenarioError       a failure scenario that says something that cannot be; nothing was played
     ├── VerificationError   what was written does not equal what was meant; nothing was committed
     ├── DamagedBaselineError    bytes or a document of a learned baseline that are not whole
     └── BaselineVersionError    a learned baseline in the format of another version of Holdfast
@@ -53,6 +54,20 @@ class TemplatesError(PermanentError):
         super().__init__(
             f"{source}: {mistakes}; nothing was changed, the templates stay as they are. Correct the file:{lines}"
         )
+
+
+class ScenarioError(PermanentError):
+    """A failure scenario says something that cannot be.
+
+    Attributes:
+        problems: one sentence for each mistake.
+    """
+
+    def __init__(self, source: str, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        mistakes = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
+        lines = "".join(f"\n  {problem}" for problem in problems)
+        super().__init__(f"scenario {source}: {mistakes}; nothing was played. Correct it:{lines}")
 
 
 class VerificationError(PermanentError):

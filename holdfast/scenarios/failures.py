@@ -29,7 +29,7 @@ KINDS: Final[Mapping[str, str]] = {
     CASCADE: "a server breaks, and after it those that depend on it",
 }
 # Kinds that have no size: zero is zero, and the same is the same.
-SIZELESS: Final = frozenset({DROP, FLAT_LINE})
+SIZELESS: Final = (DROP, FLAT_LINE)
 # A burst is on or off for 5 minutes at a time.
 _PULSE_S: Final = 300
 

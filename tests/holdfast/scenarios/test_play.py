@@ -253,4 +253,4 @@ def test_every_value_is_one_that_is_stored() -> None:
 
 
 def test_kinds_without_a_size_are_kinds() -> None:
-    assert set(KINDS) > SIZELESS
+    assert set(KINDS) > set(SIZELESS)
