@@ -42,7 +42,7 @@ def server_metrics_slots(context: dg.AssetExecutionContext, postgres: PostgresRe
     """The median of every metric in 5 minutes, of the newest three days.
 
     Grain: one row per server and 5 minutes that has samples; it appears once they are over. A sample that comes up
-    to six hours late is still in its median. Safe to run twice: rows that would not change are not written.
+    to an hour late is still in its median. Safe to run twice: rows that would not change are not written.
     """
     rolled = roll_slots(postgres.client(), datetime.now(UTC))
     context.log.info("baselines: %d slots rolled, until %s", rolled.rows, rolled.until_at)

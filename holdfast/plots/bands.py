@@ -26,7 +26,7 @@ from holdfast.plots.picture import (
 
 MOST_POINTS: Final = 56
 LEAST_POINTS: Final = 12
-UNIT_LETTERS: Final = 8
+NAME_LETTERS: Final = 28
 # An axis begins at 0 unless all of the picture would be in its upper part.
 FROM_ZERO_BELOW: Final = 0.5
 
@@ -41,7 +41,7 @@ class Banded:
     high: float | None
 
 
-def band_chart(points: Sequence[Banded], *, began: datetime, ended: datetime | None, unit: str) -> str:
+def band_chart(points: Sequence[Banded], *, name: str, began: datetime, ended: datetime | None) -> str:
     """A series, its band in grey, and a line where it left the band (and a second where it came back), as Markdown.
 
     Of more points than fit, the ones furthest from the middle of their band are kept: a spike stays a spike.
@@ -50,13 +50,13 @@ def band_chart(points: Sequence[Banded], *, began: datetime, ended: datetime | N
     if not any(point.value is not None for point in shown):
         return "no data"
     for most in range(MOST_POINTS, LEAST_POINTS - 1, -2):
-        markdown = image(_parts(shown, began, ended, unit, most))
+        markdown = image(_parts(shown, name, began, ended, most))
         if len(markdown) <= INLINE_LIMIT:
             break
     return markdown
 
 
-def _parts(points: Sequence[Banded], began: datetime, ended: datetime | None, unit: str, most: int) -> str:
+def _parts(points: Sequence[Banded], name: str, began: datetime, ended: datetime | None, most: int) -> str:
     first, last = points[0].at, points[-1].at
     low, high = _axis(points)
     values = [(across(p.at, first, last), p.value) for p in _thinned(points, most)]
@@ -66,8 +66,8 @@ def _parts(points: Sequence[Banded], began: datetime, ended: datetime | None, un
     return (
         f"{FRAME}<path d='{_band(points, low, high, most // 4)}' fill='#bbb'/>"
         f"<path d='{line(values, low, high)}' stroke='{BLUE}' fill='none'/><path d='{marks}' stroke='{VERMILION}'/>"
-        f"<text x='0' y='14'>{short(high)}{text(unit, UNIT_LETTERS)}</text><text x='0' y='{BOTTOM}'>{short(low)}</text>"
-        f"<text x='{LEFT}' y='100'>{first:%d %H:%M} – {last:%d %H:%M} UTC</text>"
+        f"<text x='0' y='14'>{short(high)}</text><text x='0' y='{BOTTOM}'>{short(low)}</text>"
+        f"<text x='{LEFT}' y='100'>{first:%d %H:%M} – {last:%d %H:%M} UTC {text(name, NAME_LETTERS)}</text>"
     )
 
 

@@ -16,7 +16,7 @@ Slots = Mapping[tuple[str, str], Series]
 
 KEEP: Final = timedelta(days=3)
 # A sample that is later than this is missing from its slot, and so from judging; learning reads the history anew.
-LATE: Final = timedelta(hours=6)
+LATE: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class RolledSlots:
 
 
 def roll_slots(postgres: Postgres, now: datetime) -> RolledSlots:
-    """Roll the slots that are over, and the newest hours again for samples that came late; a second run writes nothing.
+    """Roll the slots that are over, and the newest hour again for samples that came late; a second run writes nothing.
 
     A slot is over when any server has a sample after it: while nothing is collected, nothing is over.
     """

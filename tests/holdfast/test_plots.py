@@ -88,9 +88,9 @@ banded = st.builds(Banded, instants, numbers, numbers, numbers)
 
 @given(st.lists(banded, max_size=300), instants, st.none() | instants, st.text(max_size=12))
 def test_any_band_fits_and_is_a_picture_or_says_that_there_is_no_data(
-    found: list[Banded], began: datetime, ended: datetime | None, unit: str
+    found: list[Banded], began: datetime, ended: datetime | None, name: str
 ) -> None:
-    chart = band_chart(found, began=began, ended=ended, unit=unit)
+    chart = band_chart(found, name=name, began=began, ended=ended)
     if chart != "no data":
         assert len(paths(drawn(chart))) == 3
 
@@ -103,14 +103,14 @@ def day_of_band(spike: range) -> list[Banded]:
 
 
 def test_a_spike_of_one_slot_in_a_day_is_still_seen() -> None:
-    _, line, marks = paths(drawn(band_chart(day_of_band(range(100, 101)), began=START, ended=None, unit="%")))
+    _, line, marks = paths(drawn(band_chart(day_of_band(range(100, 101)), name="cpu", began=START, ended=None)))
     assert f",{TOP}" in line
     assert marks == f"M{LEFT},{TOP}V{BOTTOM}"
 
 
 def test_an_incident_that_is_over_has_two_marks_where_it_began_and_ended() -> None:
     began, ended = START + timedelta(hours=6), START + timedelta(hours=12)
-    _, _, marks = paths(drawn(band_chart(day_of_band(range(72, 144)), began=began, ended=ended, unit="%")))
+    _, _, marks = paths(drawn(band_chart(day_of_band(range(72, 144)), name="cpu", began=began, ended=ended)))
     first, second = (int(mark.split(",")[0]) for mark in marks.split("M")[1:])
     assert first - LEFT == (RIGHT - LEFT) * 6 * 12 // 287
     assert abs(second - LEFT - (RIGHT - LEFT) / 2) < 2
@@ -118,7 +118,7 @@ def test_an_incident_that_is_over_has_two_marks_where_it_began_and_ended() -> No
 
 def test_a_leak_high_above_zero_is_not_a_flat_line() -> None:
     leak = [Banded(START + timedelta(minutes=5 * n), 80 + n / 10, 79.0, 81.0) for n in range(100)]
-    _, line, _ = paths(drawn(band_chart(leak, began=START, ended=None, unit="%")))
+    _, line, _ = paths(drawn(band_chart(leak, name="cpu", began=START, ended=None)))
     heights = [int(pair.split(",")[1]) for pair in line.replace("h1", "").replace("M", "").split("L")]
     assert heights[0] - heights[-1] > (BOTTOM - TOP) / 2
 
