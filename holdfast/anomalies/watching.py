@@ -45,13 +45,15 @@ class Watched:
         advanced: the incidents.
         series: how many series were judged.
         by_rule: findings that called for attention, by rule.
-        muted: findings that are muted; weak ones are not counted.
+        findings: the same, by slot.
+        muted: findings that would have, had they not been muted, by slot; weak ones are not counted.
     """
 
     advanced: Advanced
     series: int
     by_rule: Mapping[str, int]
-    muted: int
+    findings: Mapping[int, int]
+    muted: Mapping[int, int]
 
 
 def watch(
@@ -76,11 +78,13 @@ def watch(
     grid = grid_of(slots, baselines, from_s=from_s - WINDOW_S, until_s=until_s)
     heard, muted = unmuted(candidates(grid, fleet), fleet.mutes)
     paged = paging(heard, fleet.topology, from_s)
+    called = [one for at_s, found in paged.items() for one in found if one.at_s == at_s]
     return Watched(
         advanced=advance(standing, paged, fleet.topology, from_s=from_s, until_s=until_s),
         series=len(grid.keys),
-        by_rule=Counter(one.rule for at_s, found in paged.items() for one in found if one.at_s == at_s),
-        muted=sum(one.pages_alone and one.at_s >= from_s for one in muted),
+        by_rule=Counter(one.rule for one in called),
+        findings=Counter(one.at_s for one in called),
+        muted=Counter(one.at_s for one in muted if one.pages_alone and one.at_s >= from_s),
     )
 
 

@@ -77,5 +77,5 @@ def usual(metric: str, expected: float, low: float, high: float, *, like: float)
 
 
 def share(rank: float) -> str:
-    """A share of 0 to 1 in percent, cut rather than rounded, so that it never claims more than was seen."""
-    return f"{int(rank * 10_000 + 1e-6) / 100:g} %"
+    """A share below 1 in percent, cut rather than rounded, so that it never claims more than was seen."""
+    return f"{min(int(rank * 10_000 + 1e-6), 9_999) / 100:g} %"
