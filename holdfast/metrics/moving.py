@@ -10,6 +10,13 @@ from holdfast.metrics.cycles import Cycle, Reading
 MOST_LATE: Final = timedelta(days=35)
 MOST_EARLY: Final = timedelta(hours=1)
 CLOCK_TOLERANCE_S: Final = 60.0
+# A collector of simulated servers is called this and its seed. What it collects has no place in a real history.
+SIMULATOR: Final = "simulator:"
+
+
+def is_simulated(cycle: Cycle) -> bool:
+    """Whether a cycle holds simulated servers."""
+    return cycle.collector.startswith(SIMULATOR)
 
 
 def combine(readings: Iterable[Reading]) -> dict[tuple[str, int], Mapping[str, int]]:

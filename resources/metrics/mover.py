@@ -2,13 +2,13 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from holdfast.errors import MalformedEntryError
 from holdfast.metrics.buffer import START, Batch, CycleBuffer, Entry
 from holdfast.metrics.cycles import Cycle, Reading, unpack
-from holdfast.metrics.moving import MOST_EARLY, MOST_LATE, possible, skews_s
+from holdfast.metrics.moving import MOST_EARLY, MOST_LATE, is_simulated, possible, skews_s
 from resources.metrics.merge import merge_readings
 from resources.postgres import Postgres, Transaction
 
@@ -83,10 +83,13 @@ def _move_batch(
     db.execute("metrics_moving/lock")
     found = db.fetch("metrics_moving/watermark", Watermark)
     before = found[0] if found else Watermark(START, None, datetime.now(UTC))
+    drill_now = db.value("scenarios/drill_now")
+    if drill_now is not None:
+        before = replace(before, now=drill_now)
     # The buffer is read while the watermark is locked: that is what makes two movers safe.
     batch = buffer.read_after(before.position, batch_cycles)
     moved.position = batch.entries[-1].position if batch.entries else before.position
-    read = _unpack(db, batch.entries, moved, log)
+    read = _unpack(db, batch.entries, moved, log, is_drill=drill_now is not None)
     cycles = [cycle for _, cycle in read]
     if batch.is_cut:
         _record_gap(db, before, cycles, moved, log)
@@ -102,18 +105,22 @@ def _hour(position: str) -> int:
     return int(position.partition("-")[0]) // 3_600_000
 
 
-def _unpack(db: Transaction, entries: Sequence[Entry], moved: Moved, log: logging.Logger) -> list[tuple[Entry, Cycle]]:
+def _unpack(
+    db: Transaction, entries: Sequence[Entry], moved: Moved, log: logging.Logger, *, is_drill: bool
+) -> list[tuple[Entry, Cycle]]:
     read: list[tuple[Entry, Cycle]] = []
     for entry in entries:
         try:
-            cycle = unpack(entry.packed)
+            cycle = _storable(unpack(entry.packed), is_drill=is_drill)
         except MalformedEntryError as error:
             moved.rejected_entries += 1
             db.execute("metrics_moving/reject", position=entry.position, reason=str(error), packed=entry.packed)
             log.warning("metrics: entry %s set aside in holdfast.metrics_rejected: %s", entry.position, error)
             continue
         read.append((entry, cycle))
-    arrivals = ((cycle, int(entry.position.partition("-")[0]) / 1000) for entry, cycle in read)
+    # A simulator's clock is virtual, and says so.
+    real = ((entry, cycle) for entry, cycle in read if not is_simulated(cycle))
+    arrivals = ((cycle, int(entry.position.partition("-")[0]) / 1000) for entry, cycle in real)
     for collector, ahead_s in skews_s(arrivals).items():
         moved.skews_s[collector] = ahead_s
         log.warning(
@@ -124,6 +131,15 @@ def _unpack(db: Transaction, entries: Sequence[Entry], moved: Moved, log: loggin
             "ahead of" if ahead_s > 0 else "behind",
         )
     return read
+
+
+def _storable(cycle: Cycle, *, is_drill: bool) -> Cycle:
+    if is_simulated(cycle) and not is_drill:
+        raise MalformedEntryError(
+            f"simulated samples of {cycle.collector} have no place in a real history; expected a drill's database, "
+            "found another; none of them was stored. A play has a buffer of its own: holdfast scenarios run"
+        )
+    return cycle
 
 
 def _record_gap(db: Transaction, before: Watermark, cycles: Sequence[Cycle], moved: Moved, log: logging.Logger) -> None:

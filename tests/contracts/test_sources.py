@@ -1,4 +1,4 @@
-"""What every source of readings promises; this machine, real HTTP pages and Google's API pass alike."""
+"""What every source of readings promises; this machine, real HTTP pages, Google's API and a simulation pass alike."""
 
 import asyncio
 import time
@@ -10,9 +10,12 @@ import pytest
 from holdfast.metrics.catalog import CODE_LIMIT, METRIC_NAMES
 from holdfast.metrics.cycles import Cycle, Source, aligned, pack, unpack
 from holdfast.metrics.targets import Target
+from holdfast.scenarios.fleet import SAMPLE_FLEET
+from holdfast.scenarios.play import World
 from resources.sources.cloud_monitoring import CloudMonitoringSource
 from resources.sources.local import LocalSource
 from resources.sources.prometheus import PrometheusSource
+from resources.sources.simulator import SimulatorSource
 from tests.fakes.cloud_monitoring import CPU, Point, cloud_monitoring
 from tests.fakes.hostile_targets import hostile_targets
 
@@ -20,11 +23,13 @@ T = TypeVar("T")
 MakeSource = Callable[[], Source]
 
 
-@pytest.fixture(params=["local", "prometheus", "cloud monitoring"])
+@pytest.fixture(params=["local", "prometheus", "cloud monitoring", "simulator"])
 def make_source(request: pytest.FixtureRequest) -> Iterator[MakeSource]:
     """A source with at least one server that answers."""
     if request.param == "local":
         yield LocalSource
+    elif request.param == "simulator":
+        yield lambda: SimulatorSource(World(SAMPLE_FLEET, 7), every_s=30)
     elif request.param == "prometheus":
         with hostile_targets() as server:
             targets = [Target(path, server.url(path)) for path in ("healthy", "gzipped", "html")]
