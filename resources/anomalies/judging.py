@@ -41,6 +41,7 @@ class Judging:
         opened: numbers of incidents that opened.
         closed: numbers of incidents that closed or became part of an older one.
         pages: how often one called for attention.
+        paged: start of the slot and number of the incident, each time one did.
         late_slots: slots of servers that came after they were judged, newly seen.
         open_incidents: incidents that are open afterwards.
         calling_incidents: those of them that are critical and not acknowledged.
@@ -56,6 +57,7 @@ class Judging:
     opened: list[int] = field(default_factory=list)
     closed: list[int] = field(default_factory=list)
     pages: int = 0
+    paged: list[tuple[int, int]] = field(default_factory=list)
     late_slots: int = 0
     open_incidents: int = 0
     calling_incidents: int = 0
@@ -154,6 +156,7 @@ def _write(
     done.opened += advanced.opened
     done.closed += advanced.closed
     done.pages += len(advanced.paged)
+    done.paged += advanced.paged
     done.held += advanced.held
 
 

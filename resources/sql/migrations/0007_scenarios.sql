@@ -43,8 +43,8 @@ comment on column holdfast.scenario_execution_log.failures is 'Failures that wer
 comment on column holdfast.scenario_execution_log.detected is 'Failures for which an incident called for attention, from their start to 30 min after their end';
 comment on column holdfast.scenario_execution_log.false_pages is 'Calls for attention that no failure explains';
 comment on column holdfast.scenario_execution_log.false_pages_a_server_day is 'The same per server and day of the play';
-comment on column holdfast.scenario_execution_log.are_roots_right is 'Whether every detected failure''s incident names its server as the root, null where none was detected';
-comment on column holdfast.scenario_execution_log.results is 'One object per failure: kind, server, start, end, when it was detected or that it was missed, and the incident''s sentence';
+comment on column holdfast.scenario_execution_log.are_roots_right is 'Whether the incident of every detected failure names its server as the root, null where none was';
+comment on column holdfast.scenario_execution_log.results is 'One object per failure: kind, server, start, end, when it was detected or that it was missed, what was said';
 comment on column holdfast.scenario_execution_log.false_page_details is 'One object per false page: at_s, root, servers, sentence';
 
 create view holdfast.scenario_results as
