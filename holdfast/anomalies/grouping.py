@@ -132,7 +132,8 @@ class _Walk:
         elif before.dismissed_s is not None:
             self._open(finding, at_s)
         else:
-            self._page_if(_is_higher(finding, before), replace(before, closed_s=None), finding, at_s)
+            again = replace(before, closed_s=None)
+            self._keep(self._grown(again, finding, at_s, pages=_is_higher(finding, before)))
 
     def _open(self, finding: Finding, at_s: int) -> None:
         self._keep(opened(self.next_id, finding, at_s))
@@ -144,17 +145,18 @@ class _Walk:
         for one in gone:
             self._keep(one)
             del self.incidents[one.incident_id]
-        self._page_if(False, incident, finding, at_s, own[0] if len(own) == 1 else None)
+        # What joins long after the last call, and is worse than all before, is more than a part of it.
+        is_news = not _has(incident, finding) and at_s - incident.paged_s > TRAVELS_S
+        bigger = self._grown(incident, finding, at_s, pages=is_news and _is_higher(finding, incident))
+        if gone or bigger != own[0]:
+            self._keep(bigger)
 
-    def _page_if(
-        self, is_higher: bool, incident: Incident, finding: Finding, at_s: int, before: Incident | None = None
-    ) -> None:
+    def _grown(self, incident: Incident, finding: Finding, at_s: int, *, pages: bool) -> Incident:
         bigger = grown(incident, finding, self.topology)
-        if is_higher or (incident.severity == WARNING and bigger.severity == CRITICAL):
+        if pages or (incident.severity == WARNING and bigger.severity == CRITICAL):
             bigger = replace(bigger, paged_s=at_s, page_count=bigger.page_count + 1)
             self.paged.append((at_s, bigger.incident_id))
-        if bigger != before:
-            self._keep(bigger)
+        return bigger
 
     def _keep(self, incident: Incident) -> None:
         self.incidents[incident.incident_id] = incident

@@ -29,6 +29,8 @@ KNOWN: Final = 0.66
 # A rise in six hours that is worth a word: in percent of the ceiling, and in steps between slots.
 RISE: Final = 0.01
 RISE_STEPS: Final = 6
+# The newer half of the window rises at least half as fast: a step up is no trend.
+GOES_ON: Final = 0.5
 # This share of the rise must be beyond the usual one (the nightly backup, the morning's load).
 BEYOND_USUAL: Final = 0.7
 
@@ -73,28 +75,39 @@ def rises(grid: Grid, capacities: Mapping[str, Mapping[str, float]]) -> Iterator
 def _rises(grid: Grid, row: int, full: float, ceiling: Ceiling) -> Iterator[Finding]:
     begin = grid.first - 2 * _HALF + 1
     values = grid.values[row, begin:]
-    slope, rising = _slope(values)
+    slope, rising = _slope(values, _HALF)
+    newer = _slope(values[_HALF:], _HALF // 2)[0]
     left_s = np.maximum(full - grid.judged[row], 0) / np.maximum(slope, 1e-12)
     rise, step = slope * WINDOW_S, _step(values)
     is_found = (
         (rising >= RISING)
+        & (newer >= GOES_ON * slope)
         & (rise >= np.maximum(RISE * full, RISE_STEPS * step))
-        & (left_s <= ceiling.warning_s)
+        & (left_s <= _horizon_s(grid, row, ceiling))
         & _is_unusual(grid, row, begin, slope)
     )
     for column in np.flatnonzero(is_found).tolist():
         yield _finding(grid, row, column, ceiling, float(slope[column]), float(left_s[column]))
 
 
-def _slope(values: Floats) -> tuple[Floats, Floats]:
-    """Per window of six hours its slope, in units per second, and the share of pairs that rise; NaN: too many gaps."""
-    pairs = values[_HALF:] - values[:-_HALF]
-    windows = np.lib.stride_tricks.sliding_window_view(pairs, _HALF)
+def _horizon_s(grid: Grid, row: int, ceiling: Ceiling) -> int:
+    """Nobody knows yet whether a learning series rises like this every day: only what is urgent counts."""
+    baseline = grid.baselines[row]
+    return ceiling.critical_s if baseline is None or baseline.is_learning else ceiling.warning_s
+
+
+def _slope(values: Floats, half: int) -> tuple[Floats, Floats]:
+    """Per window of twice ``half`` slots its slope, in units per second, and the share of its pairs that rise.
+
+    NaN where there are too many gaps.
+    """
+    pairs = values[half:] - values[:-half]
+    windows = np.lib.stride_tricks.sliding_window_view(pairs, half)
     known = np.isfinite(windows).sum(axis=1)
-    is_enough = known >= KNOWN * _HALF
+    is_enough = known >= KNOWN * half
     slope, rising = np.full(len(windows), np.nan), np.full(len(windows), np.nan)
     if is_enough.any():
-        slope[is_enough] = np.nanmedian(windows[is_enough], axis=1) / (_HALF * SLOT_S)
+        slope[is_enough] = np.nanmedian(windows[is_enough], axis=1) / (half * SLOT_S)
         rising[is_enough] = (windows[is_enough] > 0).sum(axis=1) / known[is_enough]
     return slope, rising
 
@@ -120,7 +133,7 @@ def _is_unusual(grid: Grid, row: int, begin: int, slope: Floats) -> npt.NDArray[
     profile = baseline.profile()
     at_s = grid.from_s + np.arange(begin, grid.columns) * SLOT_S
     expected = profile.centre[at_s % 86_400 // profile.slot_s]
-    usual_rise = _slope(expected)[0]
+    usual_rise = _slope(expected, _HALF)[0]
     return np.asarray((slope - usual_rise >= BEYOND_USUAL * slope) & (grid.judged[row] > grid.high[row]))
 
 
