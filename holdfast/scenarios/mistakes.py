@@ -15,7 +15,7 @@ _DURATION: Final = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)([smhd])")
 _DURATION_WORDS: Final = 'a duration as "90s", "15m", "6h" or "2d"'
 ANY: Final = "@any"
 # The history takes nothing older than 35 days: what is learned and what is played must fit.
-_LONGEST_S: Final = 33 * 86_400
+LONGEST_S: Final = 33 * 86_400
 _EVERY_S: Final = (30, 60, 100, 150, 300)
 _MOST_TIMES: Final = 100
 _TOP: Final = ("description", "learning", "plays", "every", "failure")
@@ -36,7 +36,7 @@ def top_mistakes(document: Mapping[str, Any]) -> Iterator[str]:
         yield f'learning: expected whole days, as "3d", found {_shown(document.get("learning"))}; learning has days'
     if not plays_s or plays_s % 300:
         yield f'plays: expected whole slots of 5 minutes, as "12h", found {_shown(document.get("plays"))}; correct it'
-    if (learning_s or 0) + (plays_s or 0) > _LONGEST_S:
+    if (learning_s or 0) + (plays_s or 0) > LONGEST_S:
         yield "learning and plays: expected 33 days or less together, found more; the history takes no older samples"
     if seconds_of(document.get("every", "5m")) not in _EVERY_S:
         known = ", ".join(f"{one}s" for one in _EVERY_S)

@@ -72,6 +72,11 @@ class Page:
     at_s: int
     incident: Found
 
+    def to_document(self) -> dict[str, Any]:
+        """What of it a log keeps, as JSON holds it."""
+        about = self.incident
+        return {"at_s": self.at_s, "root": about.root, "servers": sorted(about.servers), "sentence": about.sentence}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:

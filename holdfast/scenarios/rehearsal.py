@@ -3,7 +3,7 @@
 ``resources.scenarios.drill`` plays the same through real stores, and comes to the same incidents.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,7 +12,8 @@ import numpy as np
 from holdfast.anomalies import watching
 from holdfast.anomalies.grouping import Standing
 from holdfast.anomalies.incidents import Incident
-from holdfast.baselines import BLOCK_S, LOOKBACK_S, Baseline, Memory, baseline_of, learn
+from holdfast.baselines import BLOCK_S, LOOKBACK_S, Baseline, Memory, baseline_of
+from holdfast.baselines.folding import block_start, fold
 from holdfast.baselines.lending import in_force
 from holdfast.scenarios.chance import DAY_S
 from holdfast.scenarios.declared import Scenario
@@ -22,8 +23,8 @@ from holdfast.scenarios.placing import place
 from holdfast.scenarios.play import START_S, Slots, World, world_slots
 
 Key = tuple[str, str]
-# What is judged at once: everything that is in force stays in force for a block.
-STEP_S: Final = BLOCK_S
+# A block is learned once it is over for so long.
+LATE_S: Final = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,13 @@ class Play:
         return self.live_s + self.scenario.plays_s
 
     @property
+    def steps(self) -> Sequence[tuple[int, int]]:
+        """The ranges of the play in which the same baselines are in force, in order."""
+        first = block_start(self.live_s) + LATE_S
+        cuts = [cut for cut in range(first, self.until_s, BLOCK_S) if cut > self.live_s]
+        return list(zip([self.live_s, *cuts], [*cuts, self.until_s], strict=True))
+
+    @property
     def truths(self) -> tuple[Truth, ...]:
         """What breaks."""
         return tuple(Truth(one, self.world.reached[one]) for one in self.world.failures)
@@ -76,34 +84,34 @@ def play_of(scenario: Scenario, fleet: Fleet, seed: int, *, start_s: int = START
 def rehearse(play: Play) -> Outcome:
     """Play it without any server."""
     slots = world_slots(play.world, play.start_s, play.until_s, play.scenario.every_s)
-    learner = Learner(slots, play.fleet)
-    for from_s in range(play.start_s, play.live_s, BLOCK_S):
-        learner.fold(from_s)
+    learner = Learner(slots, play.fleet, play.start_s)
     watcher = Watcher(slots, play.fleet, learner)
-    for from_s in range(play.live_s, play.until_s, STEP_S):
-        watcher.watch(from_s, min(from_s + STEP_S, play.until_s))
-        learner.fold(from_s)
+    for from_s, until_s in play.steps:
+        learner.learn(from_s)
+        watcher.watch(from_s, until_s)
     return play.outcome(watcher.found())
 
 
 class Learner:
     """The memories and baselines of a fleet's series."""
 
-    def __init__(self, slots: Slots, fleet: Fleet) -> None:
+    def __init__(self, slots: Slots, fleet: Fleet, start_s: int) -> None:
         self._slots = slots
         self._fleet = fleet
-        self._memories: dict[Key, Memory] = {}
+        self._learned_s = start_s
+        self._memories = dict.fromkeys(slots, Memory.empty())
         self._own: dict[Key, tuple[Baseline, int]] = {}
 
-    def fold(self, from_s: int) -> None:
-        """Learn the block that begins at ``from_s``."""
+    def learn(self, now_s: int) -> None:
+        """Learn what is closed at ``now_s``."""
+        closed_s = block_start(now_s - LATE_S)
         for key, (at_s, values) in self._slots.items():
-            begin, first, end = np.searchsorted(at_s, [from_s - LOOKBACK_S, from_s, from_s + BLOCK_S])
-            memory = self._memories.get(key) or Memory.empty()
-            baseline = self._own[key][0] if key in self._own else baseline_of(memory)
-            memory = learn(memory, baseline, at_s[begin:end], values[begin:end], int(first - begin))
-            self._memories[key] = memory
-            self._own[key] = baseline_of(memory), memory.version
+            begin, end = np.searchsorted(at_s, [self._learned_s - LOOKBACK_S, closed_s])
+            memory = fold(self._memories[key], at_s[begin:end], values[begin:end], self._learned_s, closed_s)
+            if memory is not self._memories[key]:
+                self._memories[key] = memory
+                self._own[key] = baseline_of(memory), memory.version
+        self._learned_s = max(self._learned_s, closed_s)
 
     def in_force(self) -> Mapping[Key, Baseline]:
         """The baseline that judges each series."""
@@ -122,7 +130,7 @@ class Watcher:
     _pages: list[tuple[int, int]] = field(default_factory=list)
 
     def watch(self, from_s: int, until_s: int) -> None:
-        """Judge the slots of a range, all by the baselines that are in force now."""
+        """Judge the slots of a range by what is in force now."""
         found = watching.watch(
             self._standing,
             _between(self.slots, from_s - watching.LOOKBACK_S, until_s),
@@ -151,9 +159,7 @@ def found_of(incidents: Mapping[int, Incident], pages: Iterable[tuple[int, int]]
         incidents: by number, merged ones included.
         pages: slot and number, each time one called for attention.
     """
-    paged: dict[int, set[int]] = {}
-    for at_s, number in pages:
-        paged.setdefault(_stayed(incidents, number), set()).add(at_s)
+    paged = pages_by_incident({number: one.merged_into for number, one in incidents.items()}, pages)
     return [
         Found(
             incident_id=number,
@@ -167,9 +173,22 @@ def found_of(incidents: Mapping[int, Incident], pages: Iterable[tuple[int, int]]
     ]
 
 
-def _stayed(incidents: Mapping[int, Incident], number: int) -> int:
-    into = incidents[number].merged_into
-    return number if into is None else _stayed(incidents, into)
+def pages_by_incident(
+    merged_into: Mapping[int, int | None], pages: Iterable[tuple[int, int]]
+) -> Mapping[int, Collection[int]]:
+    """The slots in which each incident called for attention; those of a merged one are the other's.
+
+    Args:
+        merged_into: every incident's number to that of the incident it became a part of, None where it did not.
+        pages: slot and number.
+    """
+    found: dict[int, set[int]] = {}
+    for at_s, number in pages:
+        stays = number
+        while (into := merged_into[stays]) is not None:
+            stays = into
+        found.setdefault(stays, set()).add(at_s)
+    return found
 
 
 def _between(slots: Slots, from_s: int, until_s: int) -> Slots:
@@ -178,6 +197,3 @@ def _between(slots: Slots, from_s: int, until_s: int) -> Slots:
         begin, end = np.searchsorted(at_s, [from_s, until_s])
         found[key] = at_s[begin:end], values[begin:end]
     return found
-
-
-__all__ = ["Learner", "Play", "Watcher", "found_of", "play_of", "rehearse"]

@@ -20,6 +20,19 @@ on conflict (is_drill) do nothing;
 update holdfast.drill_clock
 set now_at = %(now)s;
 
+-- name: incidents
+-- Every incident, those that became a part of another included.
+-- Returns: incident_id, merged_into, root_server_id, server_ids, closed_s (seconds since the epoch), sentence.
+select
+    incident_id,
+    merged_into,
+    root_server_id,
+    server_ids,
+    extract(epoch from closed_at)::bigint as closed_s,
+    sentence
+from holdfast.incidents
+order by incident_id;
+
 -- name: log_execution
 -- Remember an execution.
 -- Returns: execution_id.
