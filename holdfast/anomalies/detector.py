@@ -1,16 +1,21 @@
 """A series judged as it comes: block by block, first judged by what was learned before, then learned."""
 
 import struct
+from dataclasses import astuple
+from typing import Final
 
 import numpy as np
 
 from holdfast.anomalies.judging import judge
+from holdfast.anomalies.paging import Pager
 from holdfast.baselines import encoding
 from holdfast.baselines.baseline import baseline_of
 from holdfast.baselines.grid import BLOCK_S, LOOKBACK_S, Floats, Ints
 from holdfast.baselines.learning import learn
 from holdfast.baselines.memory import Memory
 from holdfast.errors import DamagedBaselineError
+
+_HEAD: Final = struct.Struct("<qqqdqdq")
 
 
 def detector(at_s: Ints, values: Floats) -> tuple[Floats, Floats]:
@@ -27,8 +32,7 @@ class Detector:
         self._at_s = np.zeros(0, np.int64)
         self._values = np.zeros(0)
         self._first = 0
-        self._peak = 0.0
-        self._peak_s = 0
+        self._pager = Pager()
 
     def score(self, at_s: Ints, values: Floats) -> tuple[Floats, Floats]:
         """Append samples; give their scores and alarm scores, in 0 to 1."""
@@ -46,7 +50,8 @@ class Detector:
             self._values = np.concatenate([self._values, values[begin:end]])
             first = len(self._values) - (end - begin)
             scores[begin:end] = judge(self._baseline, self._at_s, self._values, first).score
-        return scores, self._alarms(at_s, scores)
+        self._pager, alarms = self._pager.pages(at_s, scores)
+        return scores, alarms
 
     def _enter(self, block: int) -> None:
         """Learn the block that lies behind, if a new one begins."""
@@ -58,19 +63,10 @@ class Detector:
         self._at_s, self._values = self._at_s[keep:], self._values[keep:]
         self._first = len(self._at_s)
 
-    def _alarms(self, at_s: Ints, scores: Floats) -> Floats:
-        """Only a score above the peak of the last 6 h pages again."""
-        alarms = np.zeros(len(scores))
-        for i, (at, score) in enumerate(zip(at_s.tolist(), scores.tolist(), strict=True)):
-            if score > self._peak or at - self._peak_s > 21_600:
-                alarms[i] = score
-                self._peak, self._peak_s = score, at
-        return alarms
-
     def to_bytes(self) -> bytes:
         """All state; a detector made of it goes on as this one would."""
         memory = self._memory.to_bytes()
-        head = struct.pack("<qqqdq", len(memory), len(self._at_s), self._first, self._peak, self._peak_s)
+        head = _HEAD.pack(len(memory), len(self._at_s), self._first, *astuple(self._pager))
         body = head + memory + self._at_s.astype("<i8").tobytes() + self._values.astype("<f8").tobytes()
         return encoding.sealed(body, "detector")
 
@@ -83,8 +79,8 @@ class Detector:
             BaselineVersionError: the bytes were written in another format.
         """
         body = encoding.opened(data, "detector")
-        size, count, first, peak, peak_s = struct.unpack_from("<qqqdq", body)
-        rest = body[40:]
+        size, count, first, *pager = _HEAD.unpack_from(body)
+        rest = body[_HEAD.size :]
         if len(rest) != size + 16 * count:
             raise DamagedBaselineError("detector: its parts do not have the length written")
         found = cls()
@@ -92,5 +88,5 @@ class Detector:
         found._baseline = baseline_of(found._memory)
         found._at_s = np.frombuffer(rest, "<i8", count, size).astype(np.int64)
         found._values = np.frombuffer(rest, "<f8", count, size + 8 * count).astype(np.float64)
-        found._first, found._peak, found._peak_s = first, peak, peak_s
+        found._first, found._pager = first, Pager(*pager)
         return found

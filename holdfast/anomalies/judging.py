@@ -6,15 +6,23 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from holdfast.baselines.baseline import Baseline, slot_of_day
-from holdfast.baselines.grid import Floats, Ints
-from holdfast.baselines.residuals import RESIDUALS, residuals_of
-from holdfast.baselines.tails import log_shares
+from holdfast.baselines.baseline import Baseline
+from holdfast.baselines.grid import NEEDED_S, RESIDUALS, Floats, Ints, cleaned, slot_of_day
+from holdfast.baselines.residuals import magnitudes_of
+from holdfast.baselines.tails import SHARES, depths_of
 
 __all__ = ["PAGES", "RESIDUALS", "Judged", "judge"]
 
 # A score that pages by itself.
 PAGES: Final = 0.5
+# The evidence that does: the mean over all residuals of -log10 of their rarity, a hundredfold rarity of every one.
+_EVIDENCE: Final = 2.0
+# What is sudden shows in one sample only, and means of hours see little of it. One that is as rare as this both for
+# its time of the day and at any time (at 0.7 of the evidence: 3 in 4 thousand) pages whatever the means say.
+_SUDDEN: Final = 0.7
+# The band holds all but this share of what was learned.
+_BAND: Final = int(np.flatnonzero(SHARES == 0.01)[0])
+_USUAL: Final = int(np.flatnonzero(SHARES == 0.32)[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +30,12 @@ class Judged:
     """Judged samples; all arrays have one entry per sample.
 
     Attributes:
-        score: 0 (usual) to 1; ``PAGES`` and above pages by itself. 0 while learning and where the value is NaN.
-        centre: what is usual, in the metric's unit; NaN where unknown.
-        low: lower end of the expected band, in the metric's unit.
-        high: upper end of the expected band.
-        rank: share of the learned residuals that are smaller, 0 to 1; NaN while learning.
-        leading: index in ``RESIDUALS`` of the one that weighs most; -1 while learning.
+        score: 0 (usual) to 1; ``PAGES`` and above pages by itself. 0 while learning and where there is no value.
+        centre: what is usual at this time of the day, in the metric's unit; NaN where unknown.
+        low: lower end of the expected band, in the metric's unit; NaN while learning.
+        high: upper end of the expected band; NaN while learning.
+        rank: share of the learned residuals of the leading kind that are smaller, 0 to 1; NaN while learning.
+        leading: index in ``RESIDUALS`` of the one that is rarest; -1 while learning.
     """
 
     score: Floats
@@ -39,7 +47,7 @@ class Judged:
 
 
 def judge(baseline: Baseline, at_s: Ints, values: Floats, first: int) -> Judged:
-    """Judge ``values[first:]``.
+    """Judge ``values[first:]``, each sample by the baseline and what came before it.
 
     Args:
         baseline: what is in force: learned from blocks before the first judged sample.
@@ -47,23 +55,45 @@ def judge(baseline: Baseline, at_s: Ints, values: Floats, first: int) -> Judged:
         values: samples; what is not finite scores 0.
         first: the first sample to judge; those before (``LOOKBACK_S`` of them) are looked back on.
     """
-    values = np.where(np.isfinite(values), values, np.nan)
-    slots = slot_of_day(at_s)
-    centre = baseline.centre.astype(np.float64)[slots]
-    spread = baseline.spread.astype(np.float64)[slots]
-    n = len(values) - first
+    usual = baseline.usual()
+    slots = slot_of_day(at_s[first:])
+    centre = usual.centre[slots]
     if baseline.is_learning:
-        nothing = np.full(n, np.nan)
-        return Judged(np.zeros(n), centre[first:], nothing, nothing, nothing, np.full(n, -1))
-    residuals = np.abs(residuals_of(centre, baseline.level, at_s, values, first))
-    tails = baseline.tails.astype(np.float64)
-    depth = np.array([log_shares(tails[k], residuals[k]) for k in range(len(RESIDUALS))])
-    depth[~np.isfinite(depth)] = 0.0
-    evidence = depth.max(axis=0)
-    score = evidence / (evidence + 4.0)
-    if baseline.is_constant:
-        score = np.zeros(n)
-    leading = np.argmax(depth, axis=0)
-    rank = 1.0 - 10.0**-evidence
-    width = 3.0 * spread[first:]
-    return Judged(score, centre[first:], centre[first:] - width, centre[first:] + width, rank, leading)
+        return _unjudged(centre)
+    depths = depths_of(baseline.tails.astype(np.float64), magnitudes_of(usual, at_s, cleaned(values), first))
+    evidence = np.maximum(_mean(depths), _SUDDEN * np.minimum(depths[0], depths[1]))
+    # The rarest of a few days is rare by chance.
+    evidence *= baseline.learned_s / (baseline.learned_s + NEEDED_S)
+    leading = np.argmax(depths, axis=0)
+    deepest = depths[leading, np.arange(len(leading))]
+    most = 1 - 1 / max(baseline.sample_count, 1)
+    width = np.maximum(_widths(baseline)[slots], usual.floor)
+    return Judged(
+        score=evidence / (evidence + _EVIDENCE),
+        centre=centre,
+        low=centre - width,
+        high=centre + width,
+        rank=np.where(np.isfinite(values[first:]), np.minimum(1 - 10.0**-deepest, most), np.nan),
+        leading=leading,
+    )
+
+
+def _unjudged(centre: Floats) -> Judged:
+    nothing = np.full(len(centre), np.nan)
+    return Judged(np.zeros(len(centre)), centre, nothing, nothing, nothing, np.full(len(centre), -1))
+
+
+def _mean(depths: Floats) -> Floats:
+    """The mean over residuals, added in their order: the same for one sample as for many."""
+    total = np.zeros(depths.shape[1])
+    for depth in depths:
+        total += depth
+    return total / len(depths)
+
+
+def _widths(baseline: Baseline) -> Floats:
+    """Half of the band per slot of the day: its spread, as much wider as the rare residuals are than the usual."""
+    table = baseline.tails[0].astype(np.float64)
+    spread = baseline.spread.astype(np.float64)
+    widths = spread * np.exp2(np.nan_to_num(table[_BAND] - table[_USUAL]))
+    return np.where(np.isnan(widths), np.nanmax(widths, initial=0.0), widths)

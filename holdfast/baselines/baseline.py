@@ -7,9 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from holdfast.baselines import encoding
-from holdfast.baselines.grid import DAY_S, NEEDED_S, PROFILE_SLOT_S, PROFILE_SLOTS, Floats, Ints
-from holdfast.baselines.memory import KINDS, Memory
-from holdfast.baselines.tails import KNOTS, tail_of
+from holdfast.baselines.grid import DAY_S, NEEDED_S, PROFILE_SLOT_S, Floats
+from holdfast.baselines.memory import Memory
+from holdfast.baselines.profiles import profile_of
+from holdfast.baselines.residuals import Usual
+from holdfast.baselines.tails import tails_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Baseline:
         learned_until_s: end of what was learned, exclusive, in seconds since the epoch; -1 where nothing was.
         learned_s: time covered by samples in the days remembered, seconds.
         sample_count: samples in the days remembered.
-        step_s: the usual time between samples, seconds; 0 where unknown.
+        unit_exponent: exponent of the series' typical magnitude.
         quantum: smallest step between samples; infinity where the series never changed.
         zero_share: share of samples that were exactly zero, 0 to 1.
         longest_constant_s: the longest time without any change, seconds.
@@ -49,7 +51,7 @@ class Baseline:
         centre: per slot of the day, the usual value; NaN where unknown.
         spread: per slot of the day, the usual distance from it; NaN where unknown.
         coverage: per slot of the day, the share of remembered days that have samples.
-        tails: per residual, log2 of the magnitudes that given shares of the learned residuals exceed.
+        tails: per residual of ``RESIDUALS``, the table of its upper tail (see ``tails``).
     """
 
     version: int
@@ -57,7 +59,7 @@ class Baseline:
     learned_until_s: int
     learned_s: int
     sample_count: int
-    step_s: float
+    unit_exponent: int
     quantum: float
     zero_share: float
     longest_constant_s: int
@@ -83,6 +85,21 @@ class Baseline:
     def is_constant(self) -> bool:
         """Whether the series never changed while it was learned."""
         return bool(np.isinf(self.quantum))
+
+    @property
+    def floor(self) -> float:
+        """A difference up to this is none, in the metric's unit: half more than the smallest step ever seen.
+
+        Of a series that never changed, whose steps are unknown, a hundredth of its level.
+        """
+        return 0.01 * abs(self.level) if self.is_constant else 1.5 * self.quantum
+
+    def usual(self) -> Usual:
+        """What residuals are taken from; a slot that was never seen is as usual as the level."""
+        centre = self.centre.astype(np.float64)
+        if not self.is_learning:
+            centre[np.isnan(centre)] = self.level
+        return Usual(centre, self.level, 0.0 if np.isnan(self.floor) else self.floor, self.unit_exponent)
 
     def profile(self) -> Profile:
         """What is usual over a day."""
@@ -124,47 +141,37 @@ class Baseline:
         return hash((self.version, self.learned_until_s, self.sample_count))
 
 
-def slot_of_day(at_s: Ints) -> Ints:
-    """The slot of the day of each instant (UTC)."""
-    return at_s % DAY_S // PROFILE_SLOT_S
-
-
 def baseline_of(memory: Memory) -> Baseline:
     """Summarise a memory; one of nothing gives a baseline that is learning and knows nothing."""
     known = memory.days >= 0
-    counts = memory.counts.sum(axis=1, dtype=np.int64)
-    centre, spread = _profile(memory)
+    total = memory.sample_count
     histograms = memory.histograms.sum(axis=0, dtype=np.int64)
-    total = int(counts.sum())
+    tails = tails_of(histograms, memory.unit_exponent)
+    tails[_is_young(histograms.sum(axis=1), memory)] = np.nan
+    centre, spread = profile_of(memory.medians, tails[0])
     return Baseline(
         version=memory.version,
         learned_from_s=int(memory.days[known].min()) * DAY_S if known.any() else -1,
         learned_until_s=memory.learned_until_s,
         learned_s=memory.learned_s,
         sample_count=total,
-        step_s=memory.step_s,
+        unit_exponent=memory.unit_exponent,
         quantum=float(memory.quantum.min()),
         zero_share=int(memory.zeros.sum()) / total if total else 0.0,
         longest_constant_s=int(memory.constant_s.max()),
         low=_second(memory.minimum),
         high=-_second(-memory.maximum),
-        level=float(np.nanmedian(centre)) if np.isfinite(centre).any() else np.nan,
+        level=_middle(centre),
         centre=centre.astype(np.float32),
         spread=spread.astype(np.float32),
         coverage=((memory.counts > 0).sum(axis=0) / max(int(known.sum()), 1)).astype(np.float32),
-        tails=np.array([tail_of(row, memory.unit_exponent) for row in histograms], np.float32),
+        tails=tails.astype(np.float32),
     )
 
 
-def _profile(memory: Memory) -> tuple[Floats, Floats]:
-    """Centre and spread per slot: median over days, then its mean distance."""
-    medians = memory.medians.astype(np.float64)
-    has = np.isfinite(medians).any(axis=0)
-    centre, spread = np.full(PROFILE_SLOTS, np.nan), np.full(PROFILE_SLOTS, np.nan)
-    if has.any():
-        centre[has] = np.nanmedian(medians[:, has], axis=0)
-        spread[has] = np.nanmedian(np.abs(medians[:, has] - centre[has]), axis=0)
-    return centre, spread
+def _is_young(totals: npt.NDArray[np.int64], memory: Memory) -> npt.NDArray[np.bool_]:
+    """Residuals learned for less than half of what ends learning: their rarest sample says too little."""
+    return totals * memory.learned_s < NEEDED_S / 2 * max(memory.sample_count, 1)
 
 
 def _second(days: Floats) -> float:
@@ -173,5 +180,9 @@ def _second(days: Floats) -> float:
     return float(known[min(1, len(known) - 1)]) if len(known) else np.nan
 
 
+def _middle(centre: Floats) -> float:
+    known = centre[np.isfinite(centre)]
+    return float(np.median(known)) if len(known) else np.nan
+
+
 _EMPTY = baseline_of(Memory.empty())
-assert _EMPTY.tails.shape == (KINDS, KNOTS)  # noqa: S101

@@ -1,14 +1,19 @@
 """Fold one block of samples into a memory."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any, Final
 
 import numpy as np
 
-from holdfast.baselines.baseline import Baseline, slot_of_day
-from holdfast.baselines.bins import BINS, bin_of, unit_exponent_of
-from holdfast.baselines.grid import BLOCK_S, DAY_S, DAYS, PROFILE_SLOTS, Floats, Ints
-from holdfast.baselines.memory import KINDS, Memory
-from holdfast.baselines.residuals import residuals_of
+from holdfast.baselines.baseline import Baseline
+from holdfast.baselines.bins import BINS, UNKNOWN, bin_of, unit_exponent_of
+from holdfast.baselines.grid import BLOCK_S, DAY_S, DAYS, KINDS, LOOKBACK_S, Floats, Ints, cleaned, slot_of_day
+from holdfast.baselines.memory import Memory
+from holdfast.baselines.residuals import magnitudes_of
+
+_MOST: Final = np.iinfo(np.uint16).max
+_EMPTY: Final = Memory.empty()
+_RINGS: Final = [field.name for field in fields(Memory) if isinstance(getattr(_EMPTY, field.name), np.ndarray)]
 
 
 def learn(memory: Memory, baseline: Baseline, at_s: Ints, values: Floats, first: int) -> Memory:
@@ -20,7 +25,7 @@ def learn(memory: Memory, baseline: Baseline, at_s: Ints, values: Floats, first:
         at_s: seconds since the epoch, never falling; those from ``first`` on lie in one block of ``BLOCK_S``
             that begins at ``memory.learned_until_s`` or later.
         values: samples; what is not finite is not learned.
-        first: the first sample to learn; those before are looked back on.
+        first: the first sample to learn; those before (``LOOKBACK_S`` of them) are looked back on.
 
     Returns:
         The memory one version later; the same one where no sample is finite.
@@ -28,74 +33,95 @@ def learn(memory: Memory, baseline: Baseline, at_s: Ints, values: Floats, first:
     Raises:
         ValueError: the samples are not of one block, or of one that was folded already.
     """
-    values = np.where(np.isfinite(values), values, np.nan)
-    keep = np.isfinite(values[first:])
-    when, what = at_s[first:][keep], values[first:][keep]
+    values = cleaned(values)
+    is_known = np.isfinite(values[first:])
+    when, what = at_s[first:][is_known], values[first:][is_known]
     if not len(when):
         return memory
+    _demand_one_block(memory, when)
+    if memory.unit_exponent == UNKNOWN:
+        memory = replace(memory, unit_exponent=unit_exponent_of(what))
+    usual = replace(baseline.usual(), unit_exponent=memory.unit_exponent)
+    magnitudes = magnitudes_of(usual, at_s, values, first)[:, is_known]
+    return _folded(memory, when, what, magnitudes)
+
+
+def _demand_one_block(memory: Memory, when: Ints) -> None:
     block = int(when[0]) // BLOCK_S
     if int(when[-1]) // BLOCK_S != block or block * BLOCK_S < memory.learned_until_s:
-        raise ValueError(f"samples {when[0]}..{when[-1]} s are not one block after {memory.learned_until_s} s")
-    centre = baseline.centre.astype(np.float64)[slot_of_day(at_s)]
-    residuals = residuals_of(centre, baseline.level, at_s, values, first)[:, keep]
-    return _folded(memory, when, what, residuals)
-
-
-def _folded(memory: Memory, when: Ints, what: Floats, residuals: Floats) -> Memory:
-    day = int(when[0]) // DAY_S
-    row = day % DAYS
-    unit = memory.unit_exponent or unit_exponent_of(what)
-    fresh = memory.days[row] != day
-    stale = (memory.days >= 0) & (memory.days <= day - DAYS)
-    empty = Memory.empty()
-    arrays = {
-        name: getattr(memory, name).copy()
-        for name in (
-            "days", "medians", "counts", "histograms", "covered_s", "zeros", "minimum", "maximum", "quantum",
-            "constant_s",
+        raise ValueError(
+            f"one block of {BLOCK_S} s that begins at {memory.learned_until_s} s or later was expected, samples of "
+            f"{when[0]} s to {when[-1]} s were given; nothing was learned: give each block once, in its order"
         )
-    }  # fmt: skip
-    for name, array in arrays.items():
-        array[stale] = getattr(empty, name)[0]
-        if fresh:
-            array[row] = getattr(empty, name)[0]
-    arrays["days"][row] = day
-    slots = slot_of_day(when)
-    for slot in np.unique(slots):
-        inside = what[slots == slot]
-        arrays["medians"][row, slot] = np.median(inside)
-        arrays["counts"][row, slot] = min(len(inside), 65_535)
-    for kind in range(KINDS):
-        known = np.abs(residuals[kind][np.isfinite(residuals[kind])])
-        more = np.bincount(bin_of(known, unit), minlength=BINS)
-        total = arrays["histograms"][row, kind] + more
-        arrays["histograms"][row, kind] = np.minimum(total, 65_535)
-    gaps = np.diff(when)
-    step = float(np.median(gaps)) if len(gaps) else memory.step_s
-    arrays["covered_s"][row] += int(np.minimum(gaps, 3_600).sum() + min(step, 3_600))
-    arrays["zeros"][row] += int((what == 0).sum())
-    arrays["minimum"][row] = np.fmin(arrays["minimum"][row], what.min())
-    arrays["maximum"][row] = np.fmax(arrays["maximum"][row], what.max())
-    steps = np.abs(np.diff(np.concatenate([[memory.last_value], what])))
-    steps = steps[steps > 0]
-    if len(steps):
-        arrays["quantum"][row] = min(arrays["quantum"][row], steps.min())
-    changes = np.flatnonzero(np.diff(what) != 0)
-    went_on = memory.last_value == what[0]
-    began = np.concatenate([[memory.last_change_s if went_on else when[0]], when[changes + 1]])
-    until = np.concatenate([when[changes], when[-1:]])
-    arrays["constant_s"][row] = max(int(arrays["constant_s"][row]), int((until - began).max()))
+
+
+def _folded(memory: Memory, when: Ints, what: Floats, magnitudes: Floats) -> Memory:
+    day = int(when[0]) // DAY_S
+    ring = _ring_with(memory, day)
+    row = day % DAYS
+    _fold_slots(ring, row, when, what)
+    _fold_magnitudes(ring, row, magnitudes, memory.unit_exponent)
+    _fold_levels(ring, row, when, what)
+    changed = _fold_changes(ring, row, memory, when, what)
     return replace(
         memory,
         version=memory.version + 1,
         learned_from_s=int(when[0]) if memory.learned_from_s < 0 else memory.learned_from_s,
         learned_until_s=(int(when[0]) // BLOCK_S + 1) * BLOCK_S,
-        unit_exponent=unit,
         last_value=float(what[-1]),
-        last_change_s=int(began[-1]),
-        step_s=step,
-        **arrays,
+        last_change_s=changed,
+        **ring,
     )
 
 
-assert PROFILE_SLOTS * DAYS < 65_535  # noqa: S101
+def _ring_with(memory: Memory, day: int) -> dict[str, Any]:
+    """A copy of the ring in which what is 28 days old is forgotten and a row is ready for the day."""
+    ring = {name: getattr(memory, name).copy() for name in _RINGS}
+    row = day % DAYS
+    is_old = (memory.days >= 0) & (memory.days <= day - DAYS)
+    is_old[row] |= memory.days[row] != day
+    for name, rows in ring.items():
+        rows[is_old] = getattr(_EMPTY, name)[0]
+    ring["days"][row] = day
+    return ring
+
+
+def _fold_slots(ring: dict[str, Any], row: int, when: Ints, what: Floats) -> None:
+    slots = slot_of_day(when)
+    ordered = what[np.lexsort((what, slots))]
+    found, starts, counts = np.unique(slots, return_index=True, return_counts=True)
+    middles = (ordered[starts + (counts - 1) // 2] + ordered[starts + counts // 2]) / 2
+    ring["medians"][row, found] = middles
+    ring["counts"][row, found] = np.minimum(counts, _MOST)
+
+
+def _fold_magnitudes(ring: dict[str, Any], row: int, magnitudes: Floats, unit_exponent: int) -> None:
+    is_known = np.isfinite(magnitudes)
+    kinds = np.nonzero(is_known)[0]
+    places = kinds * BINS + bin_of(magnitudes[is_known], 0 if unit_exponent == UNKNOWN else unit_exponent)
+    more = np.bincount(places, minlength=KINDS * BINS).reshape(KINDS, BINS)
+    ring["histograms"][row] = np.minimum(ring["histograms"][row] + more, _MOST)
+
+
+def _fold_levels(ring: dict[str, Any], row: int, when: Ints, what: Floats) -> None:
+    gaps = np.diff(when)
+    # Every sample covers the time since the one before; a longer gap than is looked back on was not seen.
+    covered = np.minimum(gaps, LOOKBACK_S).sum() + (min(np.median(gaps), LOOKBACK_S) if len(gaps) else 0)
+    ring["covered_s"][row] += int(covered)
+    ring["zeros"][row] += int((what == 0).sum())
+    ring["minimum"][row] = np.fmin(ring["minimum"][row], what.min())
+    ring["maximum"][row] = np.fmax(ring["maximum"][row], what.max())
+
+
+def _fold_changes(ring: dict[str, Any], row: int, memory: Memory, when: Ints, what: Floats) -> int:
+    """The smallest step and the longest time without any; gives when the last value was first seen."""
+    steps = np.abs(np.diff(what, prepend=memory.last_value))
+    is_change = steps > 0
+    if is_change.any():
+        ring["quantum"][row] = min(ring["quantum"][row], steps[is_change].min())
+    is_start = steps != 0
+    went_on = not is_start[0]
+    begins = when[is_start] if not went_on else np.concatenate([[memory.last_change_s], when[is_start]])
+    last = np.append(np.flatnonzero(is_start)[0 if went_on else 1 :] - 1, len(when) - 1)
+    ring["constant_s"][row] = max(int(ring["constant_s"][row]), int((when[last] - begins).max()))
+    return int(begins[-1])

@@ -1,17 +1,14 @@
 """What was learned of one series: a ring of 28 days, so that the oldest day is forgotten as a new one is learned."""
 
-from dataclasses import dataclass, fields
-from typing import Any, Final, Self
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from holdfast.baselines import encoding
-from holdfast.baselines.bins import BINS
-from holdfast.baselines.grid import DAYS, NEEDED_S, PROFILE_SLOTS
-from holdfast.baselines.residuals import RESIDUALS
-
-KINDS: Final = len(RESIDUALS)
+from holdfast.baselines.bins import BINS, UNKNOWN
+from holdfast.baselines.grid import DAYS, KINDS, NEEDED_S, PROFILE_SLOTS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,10 +19,10 @@ class Memory:
         version: folds so far.
         learned_from_s: the first sample ever folded, in seconds since the epoch; -1 before the first.
         learned_until_s: end of the last block folded, exclusive; -1 before the first.
-        unit_exponent: histograms count in units of 2 ** this, set by the first values that are not zero.
+        unit_exponent: histograms count in units of 2 ** this, set by the first block with values that are
+            not zero; ``bins.UNKNOWN`` before.
         last_value: the last value folded; NaN before the first.
         last_change_s: when the last value was first seen in its present run.
-        step_s: the usual time between samples, seconds; 0 before it is known.
         days: day since the epoch in each row; -1 where none.
         medians: per slot of the day, the median of its samples; NaN where there was none.
         counts: per slot of the day, its samples.
@@ -44,7 +41,6 @@ class Memory:
     unit_exponent: int
     last_value: float
     last_change_s: int
-    step_s: float
     days: npt.NDArray[np.int32]
     medians: npt.NDArray[np.float32]
     counts: npt.NDArray[np.uint16]
@@ -63,10 +59,9 @@ class Memory:
             version=0,
             learned_from_s=-1,
             learned_until_s=-1,
-            unit_exponent=0,
+            unit_exponent=UNKNOWN,
             last_value=np.nan,
             last_change_s=-1,
-            step_s=0.0,
             days=np.full(DAYS, -1, np.int32),
             medians=np.full((DAYS, PROFILE_SLOTS), np.nan, np.float32),
             counts=np.zeros((DAYS, PROFILE_SLOTS), np.uint16),
@@ -126,4 +121,4 @@ class Memory:
         return isinstance(other, Memory) and encoding.payload(self) == encoding.payload(other)
 
     def __hash__(self) -> int:
-        return hash(tuple(field.name for field in fields(self))) ^ self.version
+        return hash((self.version, self.learned_until_s, self.last_value))
