@@ -9,6 +9,7 @@ import click
 
 from holdfast.errors import HoldfastError, PermanentError
 from orchestration.cli_metrics import metrics
+from orchestration.cli_scenarios import scenarios
 from orchestration.runs import alive
 from orchestration.settings import load, read_dotenv
 
@@ -121,6 +122,7 @@ def env() -> None:
 
 
 cli.add_command(metrics)
+cli.add_command(scenarios)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from assets.baselines.scenarios import scenario_execution_log
 from assets.baselines.slots import server_metrics_slots
 from assets.baselines.templates import server_templates
 from assets.metrics.checks import no_cycle_was_lost, rollups_equal_their_samples, the_last_hour_is_complete
@@ -11,6 +12,7 @@ from assets.metrics.live import server_metrics_live
 from assets.metrics.rollups import server_metrics_daily, server_metrics_hourly
 from assets.metrics.snapshot import dashboard_snapshot
 from assets.platform import maintenance
+from orchestration.drill import EmbeddedStage
 from orchestration.schedules import JOBS, SCHEDULES
 from orchestration.settings import Settings, load
 from orchestration.wiring import collector
@@ -46,6 +48,7 @@ def resources(settings: Settings) -> dict[str, object]:
         "templates": TemplatesResource(
             path=str(settings.templates_file), is_required=settings.server_templates is not None
         ),
+        "stage": EmbeddedStage(),
         "dagster_log": DagsterLogResource(dsn=dg.EnvVar("DAGSTER_DATABASE_URL"), keep_days=settings.event_log_days),
     }
 
@@ -65,6 +68,7 @@ def defs() -> dg.Definitions:
             server_metrics_slots,
             maintenance,
             server_templates,
+            scenario_execution_log,
         ],
         asset_checks=[no_cycle_was_lost, the_last_hour_is_complete, rollups_equal_their_samples],
         jobs=JOBS,

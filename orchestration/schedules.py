@@ -5,6 +5,7 @@ from typing import Final
 
 import dagster as dg
 
+from assets.baselines.scenarios import scenario_execution_log
 from assets.baselines.slots import server_metrics_slots
 from assets.metrics.history import server_metrics_history
 from assets.metrics.keeping import RetentionConfig, server_metrics_chunks, server_metrics_retention
@@ -34,11 +35,17 @@ metrics_keep = dg.define_asset_job(
     description="Days that are over become chunks; what is too much goes.",
     config=dg.RunConfig(ops={"server_metrics_retention": RetentionConfig(apply=True)}),
 )
+scenarios_play = dg.define_asset_job(
+    "scenarios_play",
+    selection=[scenario_execution_log],
+    description="Failures on simulated servers, through the whole chain.",
+    tags={"dagster/max_runtime": "1800"},
+)
 platform_maintain = dg.define_asset_job(
     "platform_maintain", selection=[maintenance], description="Dagster's own log, pruned."
 )
 
-JOBS: Final = (metrics_move, metrics_roll_hourly, metrics_roll_daily, metrics_keep, platform_maintain)
+JOBS: Final = (metrics_move, metrics_roll_hourly, metrics_roll_daily, metrics_keep, scenarios_play, platform_maintain)
 
 
 def _every(job_name: str, cron: str, description: str) -> dg.ScheduleDefinition:
@@ -92,5 +99,6 @@ SCHEDULES: Final = (
     metrics_roll_hourly_schedule,
     metrics_roll_daily_schedule,
     _every("metrics_keep", "40 2 * * *", "Nightly, two hours and more after the day: late cycles are in by then."),
+    _every("scenarios_play", "30 4 * * 1", "Weekly: what breaks on simulated servers is still found."),
     _every("platform_maintain", "10 3 * * *", "Nightly: prune Dagster's event log."),
 )
