@@ -9,6 +9,7 @@ HoldfastError
     ├── TemplatesError      a file of declared servers that says something that cannot be; the templates stay
     ├── ScenarioError       a failure scenario that says something that cannot be; nothing was played
     ├── VerificationError   what was written does not equal what was meant; nothing was committed
+    ├── NotInVaultError     the vault holds nothing under this name
     ├── DamagedBaselineError    bytes or a document of a learned baseline that are not whole
     └── BaselineVersionError    a learned baseline in the format of another version of Holdfast
 """
@@ -72,6 +73,10 @@ class ScenarioError(PermanentError):
 
 class VerificationError(PermanentError):
     """What was written does not equal what was meant to be written."""
+
+
+class NotInVaultError(PermanentError):
+    """The vault holds nothing under this name."""
 
 
 class DamagedBaselineError(PermanentError):

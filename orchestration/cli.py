@@ -8,8 +8,10 @@ import sys
 import click
 
 from holdfast.errors import HoldfastError, PermanentError
+from orchestration.cli_baselines import baselines
 from orchestration.cli_metrics import metrics
 from orchestration.cli_scenarios import scenarios
+from orchestration.cli_servers import servers
 from orchestration.runs import alive
 from orchestration.settings import load, read_dotenv
 
@@ -122,6 +124,8 @@ def env() -> None:
 
 
 cli.add_command(metrics)
+cli.add_command(servers)
+cli.add_command(baselines)
 cli.add_command(scenarios)
 
 

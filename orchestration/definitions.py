@@ -2,6 +2,9 @@
 
 import dagster as dg
 
+from assets.baselines.checks_learned import baselines_cover_the_fleet
+from assets.baselines.export import baseline_export
+from assets.baselines.learned import baseline_templates
 from assets.baselines.scenarios import scenario_execution_log
 from assets.baselines.slots import server_metrics_slots
 from assets.baselines.templates import server_templates
@@ -18,6 +21,7 @@ from orchestration.settings import Settings, load
 from orchestration.wiring import collector
 from resources.cycles import CyclesResource
 from resources.dagster_log import DagsterLogResource
+from resources.folder import FolderVaultResource
 from resources.metrics.dashboard import DashboardResource
 from resources.metrics.retention import RetentionResource
 from resources.postgres import PostgresResource
@@ -49,6 +53,7 @@ def resources(settings: Settings) -> dict[str, object]:
             path=str(settings.templates_file), is_required=settings.server_templates is not None
         ),
         "stage": EmbeddedStage(),
+        "vault": FolderVaultResource(folder=str(settings.vault)),
         "dagster_log": DagsterLogResource(dsn=dg.EnvVar("DAGSTER_DATABASE_URL"), keep_days=settings.event_log_days),
     }
 
@@ -68,9 +73,16 @@ def defs() -> dg.Definitions:
             server_metrics_slots,
             maintenance,
             server_templates,
+            baseline_templates,
+            baseline_export,
             scenario_execution_log,
         ],
-        asset_checks=[no_cycle_was_lost, the_last_hour_is_complete, rollups_equal_their_samples],
+        asset_checks=[
+            no_cycle_was_lost,
+            the_last_hour_is_complete,
+            rollups_equal_their_samples,
+            baselines_cover_the_fleet,
+        ],
         jobs=JOBS,
         schedules=SCHEDULES,
         resources=resources(load()),

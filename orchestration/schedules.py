@@ -5,8 +5,11 @@ from typing import Final
 
 import dagster as dg
 
+from assets.baselines.export import baseline_export
+from assets.baselines.learned import baseline_templates
 from assets.baselines.scenarios import scenario_execution_log
 from assets.baselines.slots import server_metrics_slots
+from assets.baselines.templates import server_templates
 from assets.metrics.history import server_metrics_history
 from assets.metrics.keeping import RetentionConfig, server_metrics_chunks, server_metrics_retention
 from assets.metrics.rollups import server_metrics_daily, server_metrics_hourly
@@ -41,11 +44,36 @@ scenarios_play = dg.define_asset_job(
     description="Failures on simulated servers, through the whole chain.",
     tags={"dagster/max_runtime": "1800"},
 )
+# Two jobs: a run stops behind an asset that failed, and a mistake in the file of servers must not stop learning.
+servers_describe = dg.define_asset_job(
+    "servers_describe",
+    selection=[server_templates],
+    description="The file of servers is read; servers that are new and not in it are adopted.",
+)
+baselines_learn = dg.define_asset_job(
+    "baselines_learn",
+    selection=[baseline_templates],
+    description="Blocks that are over become part of what is usual.",
+    tags={"dagster/max_runtime": "7200"},
+)
+baselines_export = dg.define_asset_job(
+    "baselines_export", selection=[baseline_export], description="What was learned goes to the vault."
+)
 platform_maintain = dg.define_asset_job(
     "platform_maintain", selection=[maintenance], description="Dagster's own log, pruned."
 )
 
-JOBS: Final = (metrics_move, metrics_roll_hourly, metrics_roll_daily, metrics_keep, scenarios_play, platform_maintain)
+JOBS: Final = (
+    metrics_move,
+    metrics_roll_hourly,
+    metrics_roll_daily,
+    metrics_keep,
+    servers_describe,
+    baselines_learn,
+    baselines_export,
+    scenarios_play,
+    platform_maintain,
+)
 
 
 def _every(job_name: str, cron: str, description: str) -> dg.ScheduleDefinition:
@@ -100,5 +128,8 @@ SCHEDULES: Final = (
     metrics_roll_daily_schedule,
     _every("metrics_keep", "40 2 * * *", "Nightly, two hours and more after the day: late cycles are in by then."),
     _every("scenarios_play", "30 4 * * 1", "Weekly: what breaks on simulated servers is still found."),
+    _every("servers_describe", "9 * * * *", "Every hour: what the servers are."),
+    _every("baselines_learn", "12 * * * *", "Every hour: learn the blocks that are over by an hour."),
+    _every("baselines_export", "50 2 * * *", "Nightly: what was learned, to the vault."),
     _every("platform_maintain", "10 3 * * *", "Nightly: prune Dagster's event log."),
 )

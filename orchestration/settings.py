@@ -94,6 +94,11 @@ class Settings(BaseModel):
         return self.home if self.home.is_absolute() else PROJECT / self.home
 
     @property
+    def vault(self) -> Path:
+        """The folder of the vault, absolute."""
+        return self.state / "vault"
+
+    @property
     def templates_file(self) -> Path:
         """The file of declared servers, absolute; without a setting it need not exist."""
         return PROJECT / (self.server_templates or "servers.toml")

@@ -83,6 +83,7 @@ def server_templates(
     in_force = [one for one in stored if one.retired_at is None]
     return dg.MaterializeResult(
         metadata={
+            "dagster/row_count": len(stored),
             "servers": len(in_force),
             "declared_servers": sum(one.origin == "declared" for one in in_force),
             "adopted_servers": sum(one.origin == "adopted" for one in in_force),

@@ -39,7 +39,7 @@ from holdfast.servers as s
 where p.server_id = s.server_id and s.last_sampled_at < p.folded_until and p.folded_until < %(until_at)s;
 
 -- name: move_progress
--- Remember how far servers are learned; never backwards.
+-- Remember how far servers are learned. It never goes backwards.
 -- Returns: nothing.
 insert into holdfast.baseline_progress (server_id, folded_until)
 select server_id, %(until_at)s
@@ -48,7 +48,7 @@ on conflict (server_id) do update
 set folded_until = greatest(baseline_progress.folded_until, excluded.folded_until);
 
 -- name: rewind_progress
--- Look at a server's history again from an instant on; what a memory has learned already it does not learn twice.
+-- Look at a history again from an instant on. What a memory has learned already it does not learn twice.
 -- Returns: nothing.
 update holdfast.baseline_progress
 set folded_until = least(folded_until, %(at)s)
@@ -266,3 +266,62 @@ select
     coverage
 from holdfast.baseline_templates
 order by status = 'learned', server_id, metric;
+
+-- name: fleet
+-- Every server that is not retired, and when it first got a template.
+-- Returns: server_id, kind, origin, since, last_sampled_at (null where it was never seen).
+select
+    t.server_id,
+    t.kind,
+    t.origin,
+    (
+        select min(v.valid_from) from holdfast.server_template_versions as v
+        where v.server_id = t.server_id
+    ) as since,
+    s.last_sampled_at
+from holdfast.server_templates as t
+left join holdfast.servers as s on t.server_id = s.server_id
+where t.retired_at is null
+order by t.server_id;
+
+-- name: reporting_series
+-- Series that reported since an instant, and how far they are learned.
+-- Returns: server_id, metric, status (null where nothing is), is_learning, since (when it began to be learned).
+select
+    r.server_id,
+    r.metric,
+    b.status,
+    coalesce(b.is_learning, true) as is_learning,
+    coalesce(m.learned_from, m.written_at, r.first_sampled_at) as since
+from (
+    select distinct
+        s.server_id,
+        s.first_sampled_at,
+        v.metric
+    from holdfast.metrics_slots as c
+    inner join holdfast.servers as s on c.server_no = s.server_no
+    cross join lateral (values
+        ('cpu_pct', c.cpu_pct),
+        ('memory_pct', c.memory_pct),
+        ('disk_pct', c.disk_pct),
+        ('network_in_bytes_s', c.network_in_bytes_s),
+        ('network_out_bytes_s', c.network_out_bytes_s),
+        ('load_1m', c.load_1m),
+        ('response_ms', c.response_ms),
+        ('throughput_rps', c.throughput_rps),
+        ('error_pct', c.error_pct),
+        ('active_users', c.active_users),
+        ('db_connections', c.db_connections),
+        ('cache_hit_pct', c.cache_hit_pct)
+    ) as v (metric, code)
+    where v.code is not null and c.slot_at >= %(since)s
+) as r
+left join holdfast.baseline_memories as m on r.server_id = m.server_id and r.metric = m.metric
+left join holdfast.baseline_versions as b
+    on m.server_id = b.server_id and m.metric = b.metric and m.version = b.version
+order by r.server_id, r.metric;
+
+-- name: memory_bytes
+-- What the memories and versions take in the database.
+-- Returns: bytes.
+select pg_total_relation_size('holdfast.baseline_memories') + pg_total_relation_size('holdfast.baseline_versions');

@@ -97,7 +97,7 @@ values (
 );
 
 -- name: retire
--- A server is dropped from the file; its newest version stays.
+-- A server is dropped from the file. Its newest version stays.
 -- Returns: nothing.
 update holdfast.server_template_versions
 set retired_at = greatest(%(at)s, valid_from)
