@@ -74,7 +74,7 @@ _GRID: Final = np.arange(0, DAY_S + STEP_S, STEP_S, dtype=np.float64)
 
 def _generator(key: str, day: int) -> np.random.Generator:
     digest = hashlib.blake2b(key.encode(), digest_size=16).digest()
-    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "big"), counter=day << 64))
+    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "big"), counter=(day % 2**64) << 64))
 
 
 @lru_cache(maxsize=_CACHED_DAYS)

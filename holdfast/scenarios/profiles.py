@@ -37,8 +37,8 @@ class Shape:
         drift: spread of the noise that remembers, as a share of the value.
         white: spread of the noise that does not, as a share of the value.
         memory_s: how long the drift remembers.
-        busy_share: share of the server's capacity of this metric that the busiest hour takes; it says ``gain`` better
-            than the kind does, where the template says the capacity.
+        busy_share: share of the server's capacity of this metric that the busiest hour takes; where the template says
+            the capacity, it scales ``base`` and ``gain`` to that.
         is_rest: what is described is what is missing to 100.
     """
 
@@ -222,10 +222,10 @@ def _demand(server: ServerTemplate, seed: int, at_s: Instants) -> Floats:
 def _shaped(server: ServerTemplate, seed: int, name: str, shape: Shape, demand: Floats, at_s: Instants) -> Floats:
     key = f"{seed}/{server.server_id}/{name}"
     limit = server.capacity.get(name) if shape.busy_share else None
-    gain = shape.gain if limit is None else float(limit) * (shape.busy_share or 0.0)
+    scale = 1.0 if limit is None else float(limit) * (shape.busy_share or 0.0) / shape.gain
     noise = shape.drift * chance.slow(f"{key}/drift", at_s, shape.memory_s) + shape.white * chance.fast(key, at_s)
     # A bound, as the exponential of a heavy tail has no mean: three times the usual is as far as a healthy value goes.
-    values = (shape.base + gain * demand**shape.power) * np.exp(np.clip(noise, -1.1, 1.1))
+    values = scale * (shape.base + shape.gain * demand**shape.power) * np.exp(np.clip(noise, -1.1, 1.1))
     return np.asarray(100.0 - values if shape.is_rest else values)
 
 

@@ -11,6 +11,7 @@ from holdfast.metrics.catalog import BY_NAME, METRIC_NAMES
 from holdfast.scenarios.failures import CASCADE, KINDS, SIZELESS, Failure
 from holdfast.scenarios.fleet import LARGER_FLEET, SAMPLE_FLEET, cascade_of
 from holdfast.scenarios.play import START_S, World, simulate_slots, world_slots
+from holdfast.servers.template import ServerTemplate
 
 DAY_S = 86_400
 SERVERS = [server.server_id for server in SAMPLE_FLEET]
@@ -235,6 +236,21 @@ def test_healthy_days_have_a_rhythm_a_week_and_requests_that_move_everything() -
     before = (at_s % DAY_S >= 3600) & (at_s % DAY_S < 2 * 3600 - 300)
     cpu_of_db = slots["db1", "cpu_pct"][1]
     assert np.median(cpu_of_db[night]) > np.median(cpu_of_db[before]) + 15
+
+
+@given(st.sampled_from(["db", "web", "api", "host"]), st.floats(1, 1e6))
+@settings(max_examples=30, deadline=None)
+def test_a_servers_capacity_scales_what_it_measures(kind: str, capacity: float) -> None:
+    names = {"db": "db_connections", "web": "active_users", "api": "throughput_rps", "host": "cpu_cores"}
+    template = ServerTemplate(server_id="s", name="s", kind=kind, capacity={names[kind]: capacity})
+    values = World([template], 1).values("s", np.arange(START_S, START_S + DAY_S, 300))
+    if kind == "host":
+        expected = 0.05 + 1.1 * capacity * np.median(values["cpu_pct"]) / 100
+        assert np.median(values["load_1m"]) == pytest.approx(expected, rel=0.2)
+    else:
+        busiest = np.quantile(values[names[kind]], 0.95)
+        assert 0.3 * capacity - 1 <= busiest <= capacity
+        assert values[names[kind]].max() > 2 * values[names[kind]].min() or capacity < 50
 
 
 def test_a_slot_holds_the_lower_median_of_its_samples() -> None:
