@@ -2,7 +2,8 @@
 
 import struct
 from dataclasses import astuple
-from typing import Final
+from itertools import pairwise
+from typing import Final, Self
 
 import numpy as np
 
@@ -10,41 +11,82 @@ from holdfast.anomalies.judging import judge
 from holdfast.anomalies.paging import Pager
 from holdfast.baselines import encoding
 from holdfast.baselines.baseline import baseline_of
-from holdfast.baselines.grid import BLOCK_S, LOOKBACK_S, Floats, Ints
+from holdfast.baselines.grid import BLOCK_S, DAY_S, DAYS, LOOKBACK_S, Floats, Ints
 from holdfast.baselines.learning import learn
 from holdfast.baselines.memory import Memory
 from holdfast.errors import DamagedBaselineError
 
 _HEAD: Final = struct.Struct("<qqqdqdq")
+_FORGOTTEN_S: Final = DAYS * DAY_S
 
 
 def detector(at_s: Ints, values: Floats) -> tuple[Floats, Floats]:
-    """Scores and alarm scores of a whole series, each from the samples up to it."""
+    """Judge a whole series.
+
+    Args:
+        at_s: seconds since the epoch. A stamp that repeats or goes back is taken as the latest before it.
+        values: samples; what is not finite scores 0 and is not learned.
+
+    Returns:
+        Scores in 0 to 1 of how unusual each sample is, and alarm scores: the score where it pages, else 0. Both
+        of a sample follow from the samples up to it; 0.5 is the one threshold for every series.
+    """
     return Detector().score(at_s, values)
 
 
 class Detector:
-    """Judges and learns one series; how it is cut into calls changes nothing."""
+    """Judges and learns one series. How it is cut into calls, and whether it is kept as bytes between, changes nothing.
+
+    Time does not go back here: a stamp that repeats or lies before the latest is taken as the latest, so that an
+    hour that is repeated when clocks are set back is judged by the slot it begins in. One that lies more than
+    28 days before the latest begins a new series, as all that was learned is from another time.
+    """
 
     def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
         self._memory = Memory.empty()
         self._baseline = baseline_of(self._memory)
+        self._pager = Pager()
+        # The lookback and what came of the block that is not learned yet, which begins at ``_first``.
         self._at_s = np.zeros(0, np.int64)
         self._values = np.zeros(0)
         self._first = 0
-        self._pager = Pager()
 
     def score(self, at_s: Ints, values: Floats) -> tuple[Floats, Floats]:
-        """Append samples; give their scores and alarm scores, in 0 to 1."""
+        """Append samples, in the order in which they came.
+
+        Args:
+            at_s: seconds since the epoch.
+            values: samples, as many.
+
+        Returns:
+            Scores and alarm scores, 0 to 1 (see ``detector``).
+
+        Raises:
+            ValueError: there are not as many instants as values.
+        """
         at_s, values = np.asarray(at_s, np.int64), np.asarray(values, np.float64)
+        if at_s.shape != values.shape or at_s.ndim != 1:
+            raise ValueError(f"{at_s.shape} instants and {values.shape} values; nothing was judged: give one to each")
+        parts = [(np.zeros(0), np.zeros(0))]
+        while len(at_s):
+            latest = np.maximum.accumulate(np.concatenate([self._at_s[-1:], at_s]))[-len(at_s) :]
+            fallen = np.flatnonzero(at_s < latest - _FORGOTTEN_S)
+            end = int(fallen[0]) if len(fallen) else len(at_s)
+            parts.append(self._score(latest[:end], values[:end]))
+            at_s, values = at_s[end:], values[end:]
+            if len(at_s):
+                self._begin()
+        scores, alarms = zip(*parts, strict=True)
+        return np.concatenate(scores), np.concatenate(alarms)
+
+    def _score(self, at_s: Ints, values: Floats) -> tuple[Floats, Floats]:
         scores = np.zeros(len(values))
-        if not len(values):
-            return scores, scores.copy()
-        before = self._at_s[-1:]
-        at_s = np.maximum.accumulate(np.concatenate([before, at_s]))[len(before) :]
         blocks = at_s // BLOCK_S
-        cuts = np.flatnonzero(np.diff(blocks)) + 1
-        for begin, end in zip([0, *cuts], [*cuts, len(at_s)], strict=True):
+        cuts = [0, *(np.flatnonzero(blocks[1:] != blocks[:-1]) + 1), len(at_s)] if len(at_s) else []
+        for begin, end in pairwise(cuts):
             self._enter(int(blocks[begin]))
             self._at_s = np.concatenate([self._at_s, at_s[begin:end]])
             self._values = np.concatenate([self._values, values[begin:end]])
@@ -59,19 +101,20 @@ class Detector:
             return
         self._memory = learn(self._memory, self._baseline, self._at_s, self._values, self._first)
         self._baseline = baseline_of(self._memory)
-        keep = np.searchsorted(self._at_s, block * BLOCK_S - LOOKBACK_S)
+        # One sample more than is looked back on, so that the latest instant is known after any gap.
+        keep = min(int(np.searchsorted(self._at_s, block * BLOCK_S - LOOKBACK_S)), len(self._at_s) - 1)
         self._at_s, self._values = self._at_s[keep:], self._values[keep:]
         self._first = len(self._at_s)
 
     def to_bytes(self) -> bytes:
-        """All state; a detector made of it goes on as this one would."""
+        """All state; a detector made of it goes on as this one would, to the last bit."""
         memory = self._memory.to_bytes()
         head = _HEAD.pack(len(memory), len(self._at_s), self._first, *astuple(self._pager))
         body = head + memory + self._at_s.astype("<i8").tobytes() + self._values.astype("<f8").tobytes()
         return encoding.sealed(body, "detector")
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> "Detector":
+    def from_bytes(cls, data: bytes) -> Self:
         """Read what ``to_bytes`` wrote.
 
         Raises:
@@ -82,7 +125,10 @@ class Detector:
         size, count, first, *pager = _HEAD.unpack_from(body)
         rest = body[_HEAD.size :]
         if len(rest) != size + 16 * count:
-            raise DamagedBaselineError("detector: its parts do not have the length written")
+            raise DamagedBaselineError(
+                f"detector: {len(rest)} bytes follow its head, which says {size + 16 * count}. Nothing was read of it: "
+                "judge the series again from its history"
+            )
         found = cls()
         found._memory = Memory.from_bytes(rest[:size])
         found._baseline = baseline_of(found._memory)

@@ -15,11 +15,11 @@ __all__ = ["PAGES", "RESIDUALS", "Judged", "judge"]
 
 # A score that pages by itself.
 PAGES: Final = 0.5
-# The evidence that does: the mean over all residuals of -log10 of their rarity, a hundredfold rarity of every one.
-_EVIDENCE: Final = 2.0
-# What is sudden shows in one sample only, and means of hours see little of it. One that is as rare as this both for
-# its time of the day and at any time (at 0.7 of the evidence: 3 in 4 thousand) pages whatever the means say.
-_SUDDEN: Final = 0.7
+# The evidence that does: the mean over residuals of -log10 of their rarity; all as rare as one in 126 samples.
+_EVIDENCE: Final = 2.1
+# What is sudden shows in one sample only, and means of hours see little of it: one as rare as 1 in 1700 (this share
+# of its -log10 is enough evidence) both for its time of the day and at any time pages whatever the means say.
+_SUDDEN: Final = 0.65
 # The band holds all but this share of what was learned.
 _BAND: Final = int(np.flatnonzero(SHARES == 0.01)[0])
 _USUAL: Final = int(np.flatnonzero(SHARES == 0.32)[0])
@@ -95,5 +95,5 @@ def _widths(baseline: Baseline) -> Floats:
     """Half of the band per slot of the day: its spread, as much wider as the rare residuals are than the usual."""
     table = baseline.tails[0].astype(np.float64)
     spread = baseline.spread.astype(np.float64)
-    widths = spread * np.exp2(np.nan_to_num(table[_BAND] - table[_USUAL]))
-    return np.where(np.isnan(widths), np.nanmax(widths, initial=0.0), widths)
+    widths = spread * np.exp2(table[_BAND] - table[_USUAL])
+    return np.asarray(np.where(np.isnan(widths), np.nanmax(widths, initial=0.0), widths))

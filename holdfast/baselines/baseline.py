@@ -1,7 +1,7 @@
 """The summary of a memory that judging needs: about a kilobyte per series."""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -111,7 +111,7 @@ class Baseline:
         return encoding.to_bytes(self, "baseline")
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
+    def from_bytes(cls, data: bytes) -> "Baseline":
         """Read what ``to_bytes`` wrote.
 
         Raises:
@@ -125,7 +125,7 @@ class Baseline:
         return encoding.to_document(self, "baseline")
 
     @classmethod
-    def from_document(cls, document: dict[str, Any]) -> Self:
+    def from_document(cls, document: dict[str, Any]) -> "Baseline":
         """Read what ``to_document`` made.
 
         Raises:
@@ -145,7 +145,7 @@ def baseline_of(memory: Memory) -> Baseline:
     """Summarise a memory; one of nothing gives a baseline that is learning and knows nothing."""
     known = memory.days >= 0
     total = memory.sample_count
-    histograms = memory.histograms.sum(axis=0, dtype=np.int64)
+    histograms = memory.histograms.sum(axis=0, dtype=np.uint32).astype(np.int64)
     tails = tails_of(histograms, memory.unit_exponent)
     tails[_is_young(histograms.sum(axis=1), memory)] = np.nan
     centre, spread = profile_of(memory.medians, tails[0])
@@ -181,8 +181,8 @@ def _second(days: Floats) -> float:
 
 
 def _middle(centre: Floats) -> float:
-    known = centre[np.isfinite(centre)]
-    return float(np.median(known)) if len(known) else np.nan
+    known = np.sort(centre[np.isfinite(centre)])
+    return float(known[(len(known) - 1) // 2] + known[len(known) // 2]) / 2 if len(known) else np.nan
 
 
 _EMPTY = baseline_of(Memory.empty())

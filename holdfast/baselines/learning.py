@@ -12,6 +12,8 @@ from holdfast.baselines.memory import Memory
 from holdfast.baselines.residuals import magnitudes_of
 
 _MOST: Final = np.iinfo(np.uint16).max
+_TRUE: Final = np.array([True])
+_ZERO: Final = np.array([0])
 _EMPTY: Final = Memory.empty()
 _RINGS: Final = [field.name for field in fields(Memory) if isinstance(getattr(_EMPTY, field.name), np.ndarray)]
 
@@ -89,9 +91,10 @@ def _ring_with(memory: Memory, day: int) -> dict[str, Any]:
 def _fold_slots(ring: dict[str, Any], row: int, when: Ints, what: Floats) -> None:
     slots = slot_of_day(when)
     ordered = what[np.lexsort((what, slots))]
-    found, starts, counts = np.unique(slots, return_index=True, return_counts=True)
-    middles = (ordered[starts + (counts - 1) // 2] + ordered[starts + counts // 2]) / 2
-    ring["medians"][row, found] = middles
+    starts = np.flatnonzero(np.concatenate([_TRUE, slots[1:] != slots[:-1]]))
+    counts = np.concatenate([starts[1:], [len(slots)]]) - starts
+    found = slots[starts]
+    ring["medians"][row, found] = (ordered[starts + (counts - 1) // 2] + ordered[starts + counts // 2]) / 2
     ring["counts"][row, found] = np.minimum(counts, _MOST)
 
 
@@ -104,24 +107,27 @@ def _fold_magnitudes(ring: dict[str, Any], row: int, magnitudes: Floats, unit_ex
 
 
 def _fold_levels(ring: dict[str, Any], row: int, when: Ints, what: Floats) -> None:
-    gaps = np.diff(when)
-    # Every sample covers the time since the one before; a longer gap than is looked back on was not seen.
-    covered = np.minimum(gaps, LOOKBACK_S).sum() + (min(np.median(gaps), LOOKBACK_S) if len(gaps) else 0)
-    ring["covered_s"][row] += int(covered)
-    ring["zeros"][row] += int((what == 0).sum())
+    # Every sample covers the time since the one before, the first one the usual time; a gap longer than is looked
+    # back on was not seen.
+    gaps = np.sort(np.minimum(when[1:] - when[:-1], LOOKBACK_S))
+    ring["covered_s"][row] += int(gaps.sum()) + (int(gaps[len(gaps) // 2]) if len(gaps) else 0)
+    ring["zeros"][row] += np.count_nonzero(what == 0)
     ring["minimum"][row] = np.fmin(ring["minimum"][row], what.min())
     ring["maximum"][row] = np.fmax(ring["maximum"][row], what.max())
 
 
 def _fold_changes(ring: dict[str, Any], row: int, memory: Memory, when: Ints, what: Floats) -> int:
     """The smallest step and the longest time without any; gives when the last value was first seen."""
-    steps = np.abs(np.diff(what, prepend=memory.last_value))
-    is_change = steps > 0
-    if is_change.any():
-        ring["quantum"][row] = min(ring["quantum"][row], steps[is_change].min())
+    steps = np.abs(what - np.concatenate([[memory.last_value], what[:-1]]))
+    # Before the first value ever there is NaN, a step of no size.
     is_start = steps != 0
-    went_on = not is_start[0]
-    begins = when[is_start] if not went_on else np.concatenate([[memory.last_change_s], when[is_start]])
-    last = np.append(np.flatnonzero(is_start)[0 if went_on else 1 :] - 1, len(when) - 1)
-    ring["constant_s"][row] = max(int(ring["constant_s"][row]), int((when[last] - begins).max()))
+    starts = np.flatnonzero(is_start)
+    sizes = steps[starts][steps[starts] > 0]
+    if len(sizes):
+        ring["quantum"][row] = min(ring["quantum"][row], sizes.min())
+    begins = when[starts]
+    if not is_start[0]:
+        starts, begins = np.concatenate([_ZERO, starts]), np.concatenate([[memory.last_change_s], begins])
+    ends = np.concatenate([when[starts[1:] - 1], when[-1:]])
+    ring["constant_s"][row] = max(int(ring["constant_s"][row]), int((ends - begins).max()))
     return int(begins[-1])

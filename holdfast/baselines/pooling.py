@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from holdfast.baselines.baseline import Baseline
+from holdfast.baselines.grid import Floats
 from holdfast.baselines.tails import SHAPE
 
 
@@ -47,14 +49,14 @@ def pool(baselines: Sequence[Baseline]) -> Baseline:
     )
 
 
-def _widened(ready: Sequence[Baseline], apart: float) -> np.ndarray:
+def _widened(ready: Sequence[Baseline], apart: float) -> npt.NDArray[np.float32]:
     """The widest servers' tails, moved out by how far the servers' centres are apart."""
     tails = np.fmax.reduce([x.tails.astype(np.float64) for x in ready])
     tails[:, :SHAPE] = np.log2(np.exp2(tails[:, :SHAPE]) + apart)
-    return tails.astype(np.float32)
+    return np.asarray(tails, np.float32)
 
 
-def _medians(rows: np.ndarray) -> np.ndarray:
+def _medians(rows: Floats) -> Floats:
     known = np.isfinite(rows).any(axis=0)
     found = np.full(rows.shape[1], np.nan)
     found[known] = np.nanmedian(rows[:, known], axis=0)

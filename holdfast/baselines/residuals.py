@@ -8,11 +8,13 @@ import numpy as np
 from holdfast.baselines.bins import UNKNOWN
 from holdfast.baselines.grid import HOUR_S, KINDS, LOOKBACK_S, Floats, Ints, slot_of_day
 
-_MEANS_S: Final = (HOUR_S, LOOKBACK_S)
 _FEW: Final = 3
 # Sums are of whole numbers of 2 ** -28 units, cut at 2 ** 22 units: exact, whatever the order and the beginning.
 _FRACTION_BITS: Final = 28
-_CUT_BITS: Final = 50
+_CUT: Final = 2.0**50
+# Differences from the slot and from the level, of which there are means of an hour, an hour and the lookback.
+_MEANT: Final = np.array([0, 1, 0])
+_NOTHING: Final = np.array([np.nan])
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +49,12 @@ def magnitudes_of(usual: Usual, at_s: Ints, values: Floats, first: int) -> Float
     Returns:
         Array (kinds, n - first), in the metric's unit; NaN where a residual cannot be told.
     """
-    begins = [np.searchsorted(at_s, at_s[first:] - length, side="right") for length in _MEANS_S]
-    by_slot, by_level = values - usual.centre[slot_of_day(at_s)], values - usual.level
+    hours, lookbacks = (np.searchsorted(at_s, at_s[first:] - length, side="right") for length in (HOUR_S, LOOKBACK_S))
+    differences = np.stack([values - usual.centre[slot_of_day(at_s)], values - usual.level])
     found = np.empty((KINDS, len(values) - first))
-    found[0], found[1] = by_slot[first:], by_level[first:]
-    sums = [_Sums(x, usual.unit_exponent) for x in (by_slot, by_level)]
-    found[2] = sums[0].means(begins[0], first)
-    found[3] = sums[1].means(begins[0], first)
-    found[4] = sums[0].means(begins[1], first)
-    found[5] = _ranges(values, _no_fewer(begins, first), first)
+    found[:2] = differences[:, first:]
+    found[2:5] = _means(differences, usual.unit_exponent, np.stack([hours, hours, lookbacks]), first)
+    found[5] = _ranges(values, _no_fewer(hours, lookbacks, first), first)
     # A residual belongs to a sample: where there is none, the hour before has been judged already.
     found[:, np.isnan(values[first:])] = np.nan
     magnitudes = np.abs(found)
@@ -63,34 +62,34 @@ def magnitudes_of(usual: Usual, at_s: Ints, values: Floats, first: int) -> Float
     return magnitudes
 
 
-def _no_fewer(begins: list[Ints], first: int) -> Ints:
+def _no_fewer(hours: Ints, lookbacks: Ints, first: int) -> Ints:
     """Where an hour begins, but no later than the third sample back, and no earlier than the lookback."""
-    third = np.arange(first, first + len(begins[0])) - (_FEW - 1)
-    return np.maximum(np.minimum(begins[0], third), begins[1])
+    third = np.arange(first, first + len(hours)) - (_FEW - 1)
+    return np.maximum(np.minimum(hours, third), lookbacks)
 
 
-def _ranges(values: Floats, begin: Ints, first: int) -> Floats:
-    if not len(begin):
+def _ranges(values: Floats, begins: Ints, first: int) -> Floats:
+    if not len(begins):
         return np.zeros(0)
-    ends = np.arange(first + 1, first + len(begin) + 1)
-    pairs = np.stack([begin, ends], axis=1).ravel()
-    padded = np.append(values, np.nan)
-    return np.asarray(np.fmax.reduceat(padded, pairs)[::2] - np.fmin.reduceat(padded, pairs)[::2])
+    pairs = np.empty(2 * len(begins), np.int64)
+    pairs[::2], pairs[1::2] = begins, np.arange(first + 1, first + len(begins) + 1)
+    padded = np.concatenate([values, _NOTHING])
+    highest, lowest = np.fmax.reduceat(padded, pairs)[::2], np.fmin.reduceat(padded, pairs)[::2]
+    return np.asarray(highest - lowest)
 
 
-class _Sums:
-    """Running sums of whole numbers, so that a window's mean depends on nothing but the window."""
+def _means(differences: Floats, unit_exponent: int, begins: Ints, first: int) -> Floats:
+    """Means of the differences ``_MEANT`` from ``begins`` to each sample, that one included; NaN where none is known.
 
-    def __init__(self, values: Floats, unit_exponent: int) -> None:
-        self._scale = _FRACTION_BITS - (0 if unit_exponent == UNKNOWN else unit_exponent)
-        known = np.isfinite(values)
-        cut = np.clip(np.ldexp(np.where(known, values, 0.0), self._scale), -(2.0**_CUT_BITS), 2.0**_CUT_BITS)
-        self._sums = np.concatenate([[0], np.cumsum(np.rint(cut).astype(np.int64))])
-        self._counts = np.concatenate([[0], np.cumsum(known)])
-
-    def means(self, begin: Ints, first: int) -> Floats:
-        """The mean from ``begin[i]`` to sample ``first + i``, that one included; NaN where there is no value."""
-        end = np.arange(first + 1, first + len(begin) + 1)
-        counts = self._counts[end] - self._counts[begin]
-        sums = np.ldexp((self._sums[end] - self._sums[begin]).astype(np.float64), -self._scale)
-        return np.divide(sums, counts, out=np.full(len(begin), np.nan), where=counts > 0)
+    Of running sums of whole numbers, so that a window's mean depends on nothing but the window.
+    """
+    scale = 2.0 ** (_FRACTION_BITS - (0 if unit_exponent == UNKNOWN else unit_exponent))
+    known = ~np.isnan(differences)
+    cut = np.minimum(np.maximum(differences * scale, -_CUT), _CUT)
+    sums, counts = np.zeros((2, 2, differences.shape[1] + 1), np.int64)
+    np.cumsum(np.where(known, np.rint(cut), 0.0).astype(np.int64), axis=1, out=sums[:, 1:])
+    np.cumsum(known, axis=1, out=counts[:, 1:])
+    totals = counts[_MEANT, first + 1 :] - counts[_MEANT[:, None], begins]
+    means = (sums[_MEANT, first + 1 :] - sums[_MEANT[:, None], begins]) / np.maximum(totals, 1) / scale
+    means[totals == 0] = np.nan
+    return np.asarray(means)
