@@ -15,7 +15,14 @@ def inherit(db: Transaction, log: logging.Logger) -> set[SeriesKey]:
     its new id reported is folded behind what was inherited. The former id keeps its memories.
     """
     renames = dict(db.rows("baselines/renames"))
-    stored, _ = read_memories(db, sorted({*renames, *renames.values()})) if renames else ([], [])
+    stored, broken = read_memories(db, sorted({*renames, *renames.values()})) if renames else ([], [])
+    for one in broken:
+        if one.server_id in renames.values():
+            log.warning(
+                "baselines: the memory of %s of %s cannot be read, so its new name cannot take it over; "
+                "import the vault's newest export: %s",
+                one.metric, one.server_id, one.reason,
+            )  # fmt: skip
     memories: dict[str, dict[str, StoredMemory]] = {}
     for one in stored:
         memories.setdefault(one.server_id, {})[one.metric] = one

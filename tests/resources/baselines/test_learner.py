@@ -339,6 +339,20 @@ def test_a_rename_declared_a_while_after_it_takes_over_a_series_that_is_still_le
     assert kept == [("new", "reset: inherited from old")]
 
 
+def test_a_former_servers_damaged_memory_is_told_and_the_new_one_learns(
+    database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    store_history(database_url, ["web1"], 2, until_s=END_S - DAY_S)
+    learn(database_url, at(END_S - DAY_S) + timedelta(hours=2))
+    learn(database_url)
+    damage(database_url)
+    store_history(database_url, ["new"], 0.5)
+    servers.apply(Postgres(database_url), [template("new", renamed_from="web1")], NOW)
+    learn(database_url)
+    assert "the memory of cpu_pct of web1 cannot be read, so its new name" in caplog.text
+    assert learned(database_url)["new", "cpu_pct"] == ("learning, 12 h of 24 h", 2)
+
+
 def test_a_learning_server_borrows_from_its_kind_and_environment_until_it_has_learned(database_url: str) -> None:
     store_history(database_url, ["web1", "web2", "stage1"], 3)
     store_history(database_url, ["web3"], 0.5)
