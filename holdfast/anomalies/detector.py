@@ -18,6 +18,8 @@ from holdfast.errors import DamagedBaselineError
 
 _HEAD: Final = struct.Struct("<qqqdqdq")
 _FORGOTTEN_S: Final = DAYS * DAY_S
+# Days are counted from 1970, in 32 bits.
+_LATEST_S: Final = 2**46
 
 
 def detector(at_s: Ints, values: Floats) -> tuple[Floats, Floats]:
@@ -39,7 +41,8 @@ class Detector:
 
     Time does not go back here: a stamp that repeats or lies before the latest is taken as the latest, so that an
     hour that is repeated when clocks are set back is judged by the slot it begins in. One that lies more than
-    28 days before the latest begins a new series, as all that was learned is from another time.
+    28 days before the latest begins a new series, as all that was learned is from another time. What lies before
+    1970 is taken as its first second.
     """
 
     def __init__(self) -> None:
@@ -70,6 +73,7 @@ class Detector:
         at_s, values = np.asarray(at_s, np.int64), np.asarray(values, np.float64)
         if at_s.shape != values.shape or at_s.ndim != 1:
             raise ValueError(f"{at_s.shape} instants and {values.shape} values; nothing was judged: give one to each")
+        at_s = np.clip(at_s, 0, _LATEST_S)
         parts = [(np.zeros(0), np.zeros(0))]
         while len(at_s):
             latest = np.maximum.accumulate(np.concatenate([self._at_s[-1:], at_s]))[-len(at_s) :]

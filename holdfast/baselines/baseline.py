@@ -88,11 +88,11 @@ class Baseline:
 
     @property
     def floor(self) -> float:
-        """A difference up to this is none, in the metric's unit: half more than the smallest step ever seen.
+        """A difference up to this is none, in the metric's unit: two of the smallest steps ever seen.
 
         Of a series that never changed, whose steps are unknown, a hundredth of its level.
         """
-        return 0.01 * abs(self.level) if self.is_constant else 1.5 * self.quantum
+        return 0.01 * abs(self.level) if self.is_constant else 2.0 * self.quantum
 
     def usual(self) -> Usual:
         """What residuals are taken from; a slot that was never seen is as usual as the level."""

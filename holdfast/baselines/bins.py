@@ -15,6 +15,8 @@ OCTAVES: Final = 64
 BINS: Final = 1 + PER_OCTAVE * OCTAVES
 # Magnitudes reach from 2 ** -LOWEST to 2 ** (OCTAVES - LOWEST) units.
 LOWEST: Final = 32
+# As far as single precision reaches, in which medians are kept.
+_EXPONENTS: Final = (-100, 100)
 # The exponent of a series that was zero so far.
 UNKNOWN: Final = -32_768
 
@@ -38,4 +40,4 @@ def unit_exponent_of(values: Floats) -> int:
     """The exponent of the typical magnitude of some values; ``UNKNOWN`` where all are zero or NaN."""
     magnitudes = np.abs(values)
     magnitudes = magnitudes[magnitudes > 0]
-    return int(np.frexp(np.median(magnitudes))[1]) if len(magnitudes) else UNKNOWN
+    return int(np.clip(np.frexp(np.median(magnitudes))[1], *_EXPONENTS)) if len(magnitudes) else UNKNOWN

@@ -6,6 +6,7 @@ import zlib
 from typing import Any, Final, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from holdfast.errors import BaselineVersionError, DamagedBaselineError
 
@@ -54,8 +55,15 @@ def payload(learned: Any) -> bytes:
     Numbers of one field resemble each other in their high bytes, so that they deflate to half.
     """
     values = (getattr(learned, field.name) for field in dataclasses.fields(learned))
-    arrays = (np.ascontiguousarray(value, _type_of(value)) for value in values)
+    arrays = (_canonical(np.ascontiguousarray(value, _type_of(value))) for value in values)
     return b"".join(array.view(np.uint8).reshape(-1, array.itemsize).T.tobytes() for array in arrays)
+
+
+def _canonical(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """With one kind of NaN, as there are many, and which one comes of a sum is up to the processor."""
+    if array.dtype.kind == "f" and (is_none := np.isnan(array)).any():
+        array = np.where(is_none, array.dtype.type(np.nan), array)
+    return array
 
 
 def sealed(body: bytes, kind: str) -> bytes:
