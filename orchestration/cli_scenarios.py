@@ -2,6 +2,7 @@
 
 import json
 import logging
+import signal
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -101,6 +102,8 @@ def run(name: str, seed: int, learning_days: int | None, as_json: bool) -> None:
     from resources.scenarios.ready import find_scenario
 
     logging.basicConfig(level=logging.WARNING if as_json else logging.INFO, format="%(message)s")
+    # Whoever stops it politely finds nothing left of the servers it started.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     scenario = find_scenario(name)
     if learning_days is not None:
         scenario = with_learning(scenario, learning_days)

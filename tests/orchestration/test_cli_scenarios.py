@@ -1,6 +1,10 @@
 """``holdfast scenarios …``: exit codes, words, and JSON that parses."""
 
 import json
+import signal
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +13,11 @@ from click.testing import CliRunner, Result
 
 from holdfast.errors import HoldfastError, ScenarioError
 from orchestration.cli import cli
+from orchestration.drill import PREFIX
+from orchestration.runs import last_run
+from orchestration.settings import PROJECT
+from tests.resources.metrics.cycles import rows
+from tests.servers import eventually
 
 SMALL = """
 description = "a test"
@@ -78,3 +87,29 @@ def test_a_play_is_told_and_logged(scenarios: Shell, tmp_path: Path) -> None:
     (logged,) = scenarios.json("log")
     assert (logged["name"], logged["seed"], logged["fleet"], logged["failures"]) == ("small", 4, "sample", 1)
     assert "small" in scenarios("log").stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_play_that_is_stopped_leaves_no_servers_no_files_and_no_row(
+    scenarios: Shell, database_url: str, tmp_path: Path, number: signal.Signals
+) -> None:
+    environment = scenarios.environment | {"HOLDFAST_HOME": str(tmp_path / "home"), "PATH": "/usr/bin:/bin"}
+    argv = [sys.executable, "-m", "orchestration.cli", "scenarios", "run", "mixed"]
+    with subprocess.Popen(
+        argv, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+
+        def started() -> Path | None:
+            for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+                run = last_run(folder)
+                if run and run.pid == process.pid and len(run.children) == 2:
+                    return folder
+            return None
+
+        folder = eventually(started, within_s=60)
+        children = [child.process() for child in last_run(folder).children]
+        process.send_signal(number)
+        assert process.wait(60) != 0
+    assert not folder.exists()
+    assert not any(child and child.is_running() for child in children)
+    assert rows(database_url, "select count(*) from holdfast.scenario_execution_log") == [(0,)]
