@@ -1,6 +1,7 @@
 """A finding: one judged slot that is out of the ordinary, with the rule that says so and a sentence with numbers."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -56,7 +57,23 @@ class Finding:
         return self.score >= PAGES_ALONE
 
 
-def explain(metric: str, observed: float, band: tuple[float, float, float], *, rank: float, learned_s: float) -> str:
+# How long the value has been so, or how it came to it, where it is not the slot itself that is rare.
+_SCALES: Final[Mapping[str, str]] = {
+    "slot_1h": "for an hour now",
+    "slot_6h": "for six hours now",
+    "step": "all of a sudden",
+}
+
+
+def explain(
+    metric: str,
+    observed: float,
+    band: tuple[float, float, float],
+    *,
+    rank: float,
+    learned_s: float,
+    scale: str = "slot",
+) -> str:
     """One sentence: "CPU 87 %, usual at this time 31 ± 4, higher than 99.98 % of the last 28 days".
 
     Args:
@@ -65,13 +82,20 @@ def explain(metric: str, observed: float, band: tuple[float, float, float], *, r
         band: the usual value at this time, the lower and the upper end of the expected band.
         rank: share of what was learned that is less unusual, 0 to 1; NaN: too little was learned to say.
         learned_s: how much was learned, seconds.
+        scale: where it is unusual: as a value (``slot``), over hours, as a step, or in how it moves.
     """
     expected = band[0]
-    parts = [f"{words(metric)} {shown(metric, observed)}"]
+    like = abs(observed) if math.isnan(expected) else max(abs(observed), abs(expected))
+    parts = [f"{words(metric)} {shown(metric, observed, like=like)}"]
     if not math.isnan(expected):
-        parts.append(f"usual at this time {usual(metric, *band, like=observed)}")
+        parts.append(f"usual at this time {usual(metric, *band, like=like)}")
     if not math.isnan(rank):
-        parts.append(f"{'lower' if observed < expected else 'higher'} than {_of_what(rank, learned_s)}")
+        of_what = _of_what(rank, learned_s)
+        if scale == "rough":
+            parts.append(f"more restless in the last hour than {of_what}")
+        else:
+            more = "lower" if observed < expected else "higher"
+            parts.append(f"{_SCALES[scale]} {more} than {of_what}" if scale in _SCALES else f"{more} than {of_what}")
     return ", ".join(parts)
 
 

@@ -7,13 +7,16 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from holdfast.anomalies import scales
 from holdfast.anomalies.findings import Finding, Severity
-from holdfast.anomalies.judging import judge
+from holdfast.anomalies.judging import RESIDUALS, judge
 from holdfast.baselines import LOOKBACK_S as JUDGE_LOOKBACK_S
 from holdfast.baselines import SLOT_S, Baseline
 
 # The rules look back this far: a trend needs hours, and a series that was constant for hours must show for how long.
 LOOKBACK_S: Final = 12 * 3600
+# Slots before the first judged one that tell whether a deviation lasts, and whether it is of any size.
+_BEFORE: Final = 2
 
 Key = tuple[str, str]
 Floats = npt.NDArray[np.float64]
@@ -30,11 +33,13 @@ class Grid:
         first: the first judged column; those before are looked back on.
         values: (series, slots), NaN where there is none.
         baselines: per row what is in force; None where nothing was ever learned.
-        score: (series, judged slots) 0 to 1, as are the following.
+        depth: (series, judged slots), as are the following: -log10 of how rare the rarest scale is, 0 where nothing
+            is known, where too little was learned, and where the deviation is too small for anybody to act.
+        leading: which scale that is, by its place in ``scales.SCALES``.
+        level_depth: -log10 of how rare the value is at any time of the day; NaN where too little was learned.
         centre: the usual value, NaN where unknown.
         low: lower end of the expected band.
         high: upper end of the expected band.
-        rank: share of what was learned that is less unusual, NaN where too little was learned.
     """
 
     keys: tuple[Key, ...]
@@ -42,11 +47,12 @@ class Grid:
     first: int
     values: Floats
     baselines: Sequence[Baseline | None]
-    score: Floats
+    depth: Floats
+    leading: Floats
+    level_depth: Floats
     centre: Floats
     low: Floats
     high: Floats
-    rank: Floats
 
     @property
     def columns(self) -> int:
@@ -98,7 +104,7 @@ def grid_of(slots: Slots, baselines: Mapping[Key, Baseline], *, from_s: int, unt
     start_s, keys = from_s - LOOKBACK_S, tuple(sorted(slots))
     columns, first = (until_s - start_s) // SLOT_S, LOOKBACK_S // SLOT_S
     values = np.full((len(keys), columns), np.nan)
-    judged = np.full((5, len(keys), columns - first), np.nan)
+    judged = np.full((6, len(keys), columns - first), np.nan)
     judged[0] = 0.0
     for row, key in enumerate(keys):
         at_s, found = slots[key]
@@ -106,15 +112,40 @@ def grid_of(slots: Slots, baselines: Mapping[Key, Baseline], *, from_s: int, unt
         inside = (places >= 0) & (places < columns) & np.isfinite(found)
         values[row, places[inside]] = found[inside]
         if key in baselines:
-            _judge(baselines[key], start_s, values[row], first, judged[:, row])
+            _judge(key[1], baselines[key], start_s, values[row], first, judged[:, row])
     in_force = [baselines.get(key) for key in keys]
     return Grid(keys, start_s, first, values, in_force, *judged)
 
 
-def _judge(baseline: Baseline, start_s: int, values: Floats, first: int, into: Floats) -> None:
-    begin = first - JUDGE_LOOKBACK_S // SLOT_S
+def _judge(metric: str, baseline: Baseline, start_s: int, values: Floats, first: int, into: Floats) -> None:
+    begin = first - _BEFORE - JUDGE_LOOKBACK_S // SLOT_S
     places = np.flatnonzero(np.isfinite(values[begin:])) + begin
-    to_judge = int(np.searchsorted(places, first))
-    if to_judge < len(places):
-        judged = judge(baseline, start_s + places * SLOT_S, values[places], to_judge)
-        into[:, places[to_judge:] - first] = judged.score, judged.centre, judged.low, judged.high, judged.rank
+    to_judge = int(np.searchsorted(places, first - _BEFORE))
+    judged = judge(baseline, start_s + places * SLOT_S, values[places], to_judge)
+    depths = np.zeros((len(RESIDUALS), into.shape[1] + _BEFORE))
+    band = np.full((3, depths.shape[1]), np.nan)
+    where = places[to_judge:] - (first - _BEFORE)
+    depths[:, where] = _depths(judged, baseline, start_s + places * SLOT_S, values[places], to_judge)
+    # No metric is negative, and no percentage is above 100.
+    most = 100.0 if metric.endswith("_pct") else np.inf
+    band[:, where] = judged.centre, np.maximum(judged.low, 0.0), np.minimum(judged.high, most)
+    deviations = values[first - _BEFORE :] - band[0]
+    depth, leading = scales.evidence_of(depths, deviations, baseline.learned_s)
+    # What began a slot or two ago is of its size even where this slot has come back.
+    largest = np.fmax(np.fmax(np.abs(deviations[2:]), np.abs(deviations[1:-1])), np.abs(deviations[:-2]))
+    is_material = scales.is_material(metric, largest, band[0, _BEFORE:])
+    into[0], into[1] = np.where(is_material, depth[_BEFORE - 1 :], 0.0), leading[_BEFORE - 1 :]
+    into[2] = np.nan if baseline.is_learning else depths[scales.LEVEL, _BEFORE:]
+    into[3:] = band[:, _BEFORE:]
+
+
+def _depths(judged, baseline, at_s, values, first):  # type: ignore[no-untyped-def]
+    if hasattr(judged, "depths"):
+        return judged.depths
+    from holdfast.baselines.grid import cleaned
+    from holdfast.baselines.residuals import magnitudes_of
+    from holdfast.baselines.tails import depths_of
+
+    if baseline.is_learning:
+        return 0.0
+    return depths_of(baseline.tails.astype(np.float64), magnitudes_of(baseline.usual(), at_s, cleaned(values), first))

@@ -1,5 +1,6 @@
 """Incidents: findings that belong together, with a start, maybe an end, a likely root and a sentence."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -189,8 +190,8 @@ def _member(finding: Finding) -> Member:
 
 
 def _joined(one: Member, other: Member) -> Member:
-    """One series' two parts as one: what is said is said of its highest score, of equals the later."""
-    top = max(one, other, key=lambda m: (m.score, m.last_s))
+    """One series' two parts as one, told by its highest score, of equals by the furthest, of equals by the last."""
+    top = max(one, other, key=lambda m: (m.score, _beyond(m), m.last_s))
     is_over = one.ended_s is not None and other.last_s <= one.last_s
     return replace(
         top,
@@ -199,6 +200,12 @@ def _joined(one: Member, other: Member) -> Member:
         ended_s=one.ended_s if is_over else None,
         severity=CRITICAL if CRITICAL in (one.severity, other.severity) else WARNING,
     )
+
+
+def _beyond(member: Member) -> float:
+    """How far outside of its band it was; 0 where nothing was expected or nothing observed."""
+    far = max(member.observed - member.expected_high, member.expected_low - member.observed)
+    return 0.0 if math.isnan(far) else far
 
 
 def quiet(incident: Incident, *, until_s: int, after_s: int) -> Incident:

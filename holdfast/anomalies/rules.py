@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from holdfast.anomalies.findings import CRITICAL, WARNING, Finding, explain
 from holdfast.anomalies.grid import Floats, Grid
+from holdfast.anomalies.scales import SCALES, WEAK_DEPTH, score_of
 from holdfast.anomalies.wording import lasting, shown, words
-from holdfast.baselines import DAYS, NEEDED_S, SLOT_S
+from holdfast.baselines import DAYS, NEEDED_S, SLOT_S, Baseline
 from holdfast.metrics.catalog import BY_NAME
 
 FLAT_LINE: Final = "flat_line"
@@ -36,14 +37,13 @@ ZERO_QUANTA: Final = 5
 ZERO_IS_GOOD: Final = frozenset({"error_pct"})
 SATURATED_PCT: Final = 95.0
 # One in 200 slots is 7 min a day: what is at its ceiling more often is so by nature (a nightly batch, a build server).
-SATURATED_RANK: Final = 0.995
+SATURATED_DEPTH: Final = 2.3
 UNLEARNED_SLOTS: Final = 12
 # A ceiling in percent that hurts when it is reached. Cache hits are best there, errors are judged by statistics.
 CEILINGS: Final = frozenset({"cpu_pct", "memory_pct", "disk_pct"})
-# A score that can hardly be chance (1 in 10 000 000 by what was learned) needs no second opinion.
-CRITICAL_SCORE: Final = 0.9
-# Below this a slot is not even a candidate for company.
-WEAK_SCORE: Final = 0.35
+# As rare as tails can tell (1 in 100 000 000): no second opinion is needed. Of a metric that is a cause or a symptom of
+# its own only: that much traffic is rare, and no reason to wake anybody.
+CRITICAL_DEPTH: Final = 8.0
 
 RULE_SCORE: Final = 0.7
 CRITICAL_RULE_SCORE: Final = 0.9
@@ -51,15 +51,15 @@ CRITICAL_RULE_SCORE: Final = 0.9
 
 def out_of_the_ordinary(grid: Grid) -> Iterator[Finding]:
     """Slots that the baseline calls unusual; those below ``PAGES_ALONE`` count only in company."""
-    for row, column in np.argwhere(grid.score >= WEAK_SCORE).tolist():
-        score = float(grid.score[row, column])
+    for row, column in np.argwhere(grid.depth >= WEAK_DEPTH).tolist():
+        depth = float(grid.depth[row, column])
         yield grid.finding(
             row,
             column,
             rule=STATISTICS,
-            severity=CRITICAL if score >= CRITICAL_SCORE else WARNING,
-            score=score,
-            sentence=_usually(grid, row, column),
+            severity=CRITICAL if depth >= CRITICAL_DEPTH else WARNING,
+            score=score_of(depth),
+            sentence=_usually(grid, row, column, SCALES[int(grid.leading[row, column])], depth),
         )
 
 
@@ -112,17 +112,17 @@ def saturations(grid: Grid) -> Iterator[Finding]:
     Of a series without a baseline, what it did in the slots looked back on counts as usual.
     """
     has_ceiling = np.array([metric in CEILINGS for _, metric in grid.keys]).reshape(-1, 1)
-    by_baseline = (grid.rank >= SATURATED_RANK) & ~(grid.high >= SATURATED_PCT)
-    unusual = np.where(np.isnan(grid.rank), _seldom_saturated(grid), by_baseline)
+    by_baseline = (grid.level_depth >= SATURATED_DEPTH) & ~(grid.high >= SATURATED_PCT)
+    unusual = np.where(np.isnan(grid.level_depth), _seldom_saturated(grid), by_baseline)
     for row, column in np.argwhere(has_ceiling & (grid.judged >= SATURATED_PCT) & unusual).tolist():
-        metric = grid.keys[row][1]
         yield grid.finding(
             row,
             column,
             rule=SATURATION,
             severity=CRITICAL,
             score=CRITICAL_RULE_SCORE,
-            sentence=f"{words(metric)} at its ceiling: {_usually(grid, row, column)}",
+            sentence=_usually(grid, row, column, depth=_known(grid.level_depth[row, column]))
+            + f": at its ceiling for {SLOT_S // 60} min or more",
         )
 
 
@@ -148,15 +148,27 @@ def _equal_slots(values: Floats) -> Floats:
     return found
 
 
-def _usually(grid: Grid, row: int, column: int) -> str:
+def _usually(grid: Grid, row: int, column: int, scale: str = "slot", depth: float = 0.0) -> str:
     baseline = grid.baselines[row]
     return explain(
         grid.keys[row][1],
         float(grid.judged[row, column]),
         (float(grid.centre[row, column]), float(grid.low[row, column]), float(grid.high[row, column])),
-        rank=float(grid.rank[row, column]),
+        scale=scale,
+        rank=_rank(baseline, depth),
         learned_s=min(baseline.learned_s if baseline else NEEDED_S, DAYS * 86_400),
     )
+
+
+def _rank(baseline: Baseline | None, depth: float) -> float:
+    """The share of what was learned that is less unusual: never more than was learned can tell; NaN where unknown."""
+    if baseline is None or not depth:
+        return float("nan")
+    return min(1 - 10.0**-depth, 1 - 1 / max(baseline.sample_count, 1))
+
+
+def _known(depth: float) -> float:
+    return 0.0 if np.isnan(depth) else float(depth)
 
 
 def _usual_part(grid: Grid, row: int, column: int) -> str:

@@ -35,13 +35,18 @@ def usual(metric: str = "cpu_pct", days: int = LEARNED_DAYS + 1, seed: int = 7) 
     return np.round(np.clip(level + 10 * np.sin(2 * np.pi * of_day) + rng.standard_normal(len(of_day)), 0, 100), 2)
 
 
-def learned(values: Floats, days: int = LEARNED_DAYS) -> Baseline:
-    """The baseline of the first days of a series, folded block by block."""
-    return _learned(tuple(values[: days * DAY_SLOTS].tolist()))
+def learned(values: Floats) -> Baseline:
+    """The baseline of the first days of a series."""
+    return baseline_of(remembered(values))
+
+
+def remembered(values: Floats) -> Memory:
+    """The memory of the first days of a series, folded block by block."""
+    return _remembered(tuple(values[: LEARNED_DAYS * DAY_SLOTS].tolist()))
 
 
 @cache
-def _learned(values: tuple[float, ...]) -> Baseline:
+def _remembered(values: tuple[float, ...]) -> Memory:
     at_s, found = slots(len(values) // DAY_SLOTS), np.array(values)
     memory = Memory.empty()
     for block_s in range(MONDAY_S, MONDAY_S + len(values) * SLOT_S, BLOCK_S):
@@ -49,7 +54,7 @@ def _learned(values: tuple[float, ...]) -> Baseline:
         known = np.isfinite(found[begin:end])
         context = int(known[: first - begin].sum())
         memory = learn(memory, baseline_of(memory), at_s[begin:end][known], found[begin:end][known], context)
-    return baseline_of(memory)
+    return memory
 
 
 def grid(series: Mapping[tuple[str, str], Floats], *, with_baselines: bool = True, last_days: int = 1) -> Grid:

@@ -79,7 +79,8 @@ def test_zero_is_no_news_where_it_was_seen_or_where_it_is_good() -> None:
 def test_a_ceiling_is_critical_at_once_where_it_is_not_usual() -> None:
     (finding,) = saturations(grid({CPU: live(usual(), 9, 96.5)}))
     assert (finding.severity, finding.at_s) == ("critical", LIVE_S + 9 * 3600)
-    assert finding.sentence.startswith("CPU at its ceiling: CPU 96.5 %, usual at this time ")
+    assert finding.sentence.startswith("CPU 96.5 %, usual at this time ")
+    assert finding.sentence.endswith(": at its ceiling for 5 min or more")
     assert list(saturations(grid({CPU: live(usual(), 9, 94.9)}))) == []
     assert list(saturations(grid({("web1", "cache_hit_pct"): live(usual(), 9, 99)}))) == []
 

@@ -18,7 +18,7 @@ def test_the_sentence_of_the_readme() -> None:
 
 def test_bytes_are_scaled_once_for_all_numbers_of_a_sentence() -> None:
     said = explain("network_out_bytes_s", 812e3, (7.5e6, 7.3e6, 7.7e6), rank=1.0, learned_s=86_400)
-    assert said == "network out 812 kB/s, usual at this time 7500 ± 200, lower than ever in the last day"
+    assert said == "network out 0.81 MB/s, usual at this time 7.5 ± 0.2, lower than ever in the last day"
 
 
 def test_without_a_baseline_there_is_only_the_value() -> None:
@@ -65,3 +65,12 @@ def test_lengths_of_time() -> None:
 
 def test_a_share_never_claims_more_than_was_seen() -> None:
     assert [share(rank) for rank in (0.9998, 0.99999999, 0.5)] == ["99.98 %", "99.99 %", "50 %"]
+
+
+def test_a_scale_that_is_not_the_value_itself_is_named() -> None:
+    def said(scale: str) -> str:
+        return explain("cpu_pct", 87.0, (31.0, 27.0, 35.0), rank=0.99987, learned_s=DAYS_28, scale=scale).split(", ")[-1]
+
+    assert said("slot_6h") == "for six hours now higher than 99.98 % of the last 28 days"
+    assert said("step") == "all of a sudden higher than 99.98 % of the last 28 days"
+    assert said("rough") == "more restless in the last hour than 99.98 % of the last 28 days"
