@@ -16,12 +16,12 @@ def inherit(db: Transaction, log: logging.Logger) -> set[SeriesKey]:
     """
     renames = dict(db.rows("baselines/renames"))
     stored, broken = read_memories(db, sorted({*renames, *renames.values()})) if renames else ([], [])
-    for one in broken:
-        if one.server_id in renames.values():
+    for lost in broken:
+        if lost.server_id in renames.values():
             log.warning(
                 "baselines: the memory of %s of %s cannot be read, so its new name cannot take it over; "
                 "import the vault's newest export: %s",
-                one.metric, one.server_id, one.reason,
+                lost.metric, lost.server_id, lost.reason,
             )  # fmt: skip
     memories: dict[str, dict[str, StoredMemory]] = {}
     for one in stored:
