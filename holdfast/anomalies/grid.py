@@ -125,7 +125,7 @@ def _judge(metric: str, baseline: Baseline, start_s: int, values: Floats, first:
     depths = np.zeros((len(RESIDUALS), into.shape[1] + _BEFORE))
     band = np.full((3, depths.shape[1]), np.nan)
     where = places[to_judge:] - (first - _BEFORE)
-    depths[:, where] = _depths(judged, baseline, start_s + places * SLOT_S, values[places], to_judge)
+    depths[:, where] = judged.depths
     # No metric is negative, and no percentage is above 100.
     most = 100.0 if metric.endswith("_pct") else np.inf
     band[:, where] = judged.centre, np.maximum(judged.low, 0.0), np.minimum(judged.high, most)
@@ -137,15 +137,3 @@ def _judge(metric: str, baseline: Baseline, start_s: int, values: Floats, first:
     into[0], into[1] = np.where(is_material, depth[_BEFORE - 1 :], 0.0), leading[_BEFORE - 1 :]
     into[2] = np.nan if baseline.is_learning else depths[scales.LEVEL, _BEFORE:]
     into[3:] = band[:, _BEFORE:]
-
-
-def _depths(judged, baseline, at_s, values, first):  # type: ignore[no-untyped-def]
-    if hasattr(judged, "depths"):
-        return judged.depths
-    from holdfast.baselines.grid import cleaned
-    from holdfast.baselines.residuals import magnitudes_of
-    from holdfast.baselines.tails import depths_of
-
-    if baseline.is_learning:
-        return 0.0
-    return depths_of(baseline.tails.astype(np.float64), magnitudes_of(baseline.usual(), at_s, cleaned(values), first))

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from holdfast.baselines.baseline import Baseline
-from holdfast.baselines.grid import NEEDED_S, RESIDUALS, Floats, Ints, cleaned, slot_of_day
+from holdfast.baselines.grid import KINDS, NEEDED_S, RESIDUALS, SCORED, Floats, Ints, cleaned, slot_of_day
 from holdfast.baselines.residuals import magnitudes_of
 from holdfast.baselines.tails import SHARES, depths_of
 
@@ -36,6 +36,7 @@ class Judged:
         high: upper end of the expected band; NaN while learning.
         rank: share of the learned residuals of the leading kind that are smaller, 0 to 1; NaN while learning.
         leading: index in ``RESIDUALS`` of the one that is rarest; -1 while learning.
+        depths: per residual of ``RESIDUALS``, -log10 of how rare it is; 0 while learning and where there is no value.
     """
 
     score: Floats
@@ -44,6 +45,7 @@ class Judged:
     high: Floats
     rank: Floats
     leading: npt.NDArray[np.int64]
+    depths: Floats
 
 
 def judge(baseline: Baseline, at_s: Ints, values: Floats, first: int) -> Judged:
@@ -60,7 +62,8 @@ def judge(baseline: Baseline, at_s: Ints, values: Floats, first: int) -> Judged:
     centre = usual.centre[slots]
     if baseline.is_learning:
         return _unjudged(centre)
-    depths = depths_of(baseline.tails.astype(np.float64), magnitudes_of(usual, at_s, cleaned(values), first))
+    every = depths_of(baseline.tails.astype(np.float64), magnitudes_of(usual, at_s, cleaned(values), first))
+    depths = every[:SCORED]
     evidence = np.maximum(_mean(depths), _SUDDEN * np.minimum(depths[0], depths[1]))
     # The rarest of a few days is rare by chance.
     evidence *= baseline.learned_s / (baseline.learned_s + NEEDED_S)
@@ -75,12 +78,14 @@ def judge(baseline: Baseline, at_s: Ints, values: Floats, first: int) -> Judged:
         high=centre + width,
         rank=np.where(np.isfinite(values[first:]), np.minimum(1 - 10.0**-deepest, most), np.nan),
         leading=leading,
+        depths=every,
     )
 
 
 def _unjudged(centre: Floats) -> Judged:
     nothing = np.full(len(centre), np.nan)
-    return Judged(np.zeros(len(centre)), centre, nothing, nothing, nothing, np.full(len(centre), -1))
+    unknown = np.full(len(centre), -1)
+    return Judged(np.zeros(len(centre)), centre, nothing, nothing, nothing, unknown, np.zeros((KINDS, len(centre))))
 
 
 def _mean(depths: Floats) -> Floats:

@@ -16,7 +16,7 @@ from holdfast.baselines.grid import RESIDUALS
 Floats = npt.NDArray[np.float64]
 
 _SPANS_S: Final[Mapping[str, int]] = {"slot": 3600, "slot_1h": 3600, "slot_6h": 21_600, "step": 3600, "rough": 3600}
-SCALES: Final = tuple(name for name in _SPANS_S if name in RESIDUALS)
+SCALES: Final = tuple(_SPANS_S)
 _ROWS: Final = [RESIDUALS.index(name) for name in SCALES]
 _SLOT: Final = SCALES.index("slot")
 LEVEL: Final = RESIDUALS.index("level")

@@ -12,8 +12,12 @@ _FEW: Final = 3
 # Sums are of whole numbers of 2 ** -28 units, cut at 2 ** 22 units: exact, whatever the order and the beginning.
 _FRACTION_BITS: Final = 28
 _CUT: Final = 2.0**50
-# Differences from the slot and from the level, of which there are means of an hour, an hour and the lookback.
-_MEANT: Final = np.array([0, 1, 0])
+# Differences from the slot, from the level, and from the sample before, of which there are means of an hour, an hour,
+# the lookback, and an hour.
+_MEANT: Final = np.array([0, 1, 0, 2])
+# Samples whose middle is now, and whose middle was before.
+_NOW: Final = 3
+_BEFORE: Final = 12
 _NOTHING: Final = np.array([np.nan])
 
 
@@ -50,11 +54,15 @@ def magnitudes_of(usual: Usual, at_s: Ints, values: Floats, first: int) -> Float
         Array (kinds, n - first), in the metric's unit; NaN where a residual cannot be told.
     """
     hours, lookbacks = (np.searchsorted(at_s, at_s[first:] - length, side="right") for length in (HOUR_S, LOOKBACK_S))
-    differences = np.stack([values - usual.centre[slot_of_day(at_s)], values - usual.level])
+    few = _no_fewer(hours, lookbacks, first)
+    steps = np.abs(values - np.concatenate([_NOTHING, values[:-1]]))
+    differences = np.stack([values - usual.centre[slot_of_day(at_s)], values - usual.level, steps])
     found = np.empty((KINDS, len(values) - first))
-    found[:2] = differences[:, first:]
-    found[2:5] = _means(differences, usual.unit_exponent, np.stack([hours, hours, lookbacks]), first)
-    found[5] = _ranges(values, _no_fewer(hours, lookbacks, first), first)
+    found[:2] = differences[:2, first:]
+    # The first sample's step leads out of the hour.
+    found[[2, 3, 4, 7]] = _means(differences, usual.unit_exponent, np.stack([hours, hours, lookbacks, few + 1]), first)
+    found[5] = _ranges(values, few, first)
+    found[6] = _middles(differences[0], lookbacks, first)
     # A residual belongs to a sample: where there is none, the hour before has been judged already.
     found[:, np.isnan(values[first:])] = np.nan
     magnitudes = np.abs(found)
@@ -78,6 +86,17 @@ def _ranges(values: Floats, begins: Ints, first: int) -> Floats:
     return np.asarray(highest - lowest)
 
 
+def _middles(differences: Floats, lookbacks: Ints, first: int) -> Floats:
+    """How far the middle of the last three differences is from that of the twelve before; NaN without twelve."""
+    found = np.full(len(lookbacks), np.nan)
+    begins = np.arange(first, first + len(lookbacks)) - (_BEFORE + _NOW - 1)
+    told = np.flatnonzero(begins >= lookbacks)
+    if len(told):
+        windows = np.lib.stride_tricks.sliding_window_view(differences, _BEFORE + _NOW)[begins[told]]
+        found[told] = np.median(windows[:, _BEFORE:], axis=1) - np.median(windows[:, :_BEFORE], axis=1)
+    return found
+
+
 def _means(differences: Floats, unit_exponent: int, begins: Ints, first: int) -> Floats:
     """Means of the differences ``_MEANT`` from ``begins`` to each sample, that one included; NaN where none is known.
 
@@ -86,7 +105,7 @@ def _means(differences: Floats, unit_exponent: int, begins: Ints, first: int) ->
     scale = 2.0 ** (_FRACTION_BITS - (0 if unit_exponent == UNKNOWN else unit_exponent))
     known = ~np.isnan(differences)
     cut = np.minimum(np.maximum(differences * scale, -_CUT), _CUT)
-    sums, counts = np.zeros((2, 2, differences.shape[1] + 1), np.int64)
+    sums, counts = np.zeros((2, *np.add(differences.shape, (0, 1))), np.int64)
     np.cumsum(np.where(known, np.rint(cut), 0.0).astype(np.int64), axis=1, out=sums[:, 1:])
     np.cumsum(known, axis=1, out=counts[:, 1:])
     totals = counts[_MEANT, first + 1 :] - counts[_MEANT[:, None], begins]

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.baselines.bins import UNKNOWN
-from holdfast.baselines.grid import HOUR_S, LOOKBACK_S, PROFILE_SLOTS, slot_of_day
+from holdfast.baselines.grid import HOUR_S, KINDS, LOOKBACK_S, PROFILE_SLOTS, slot_of_day
 from holdfast.baselines.residuals import Usual, magnitudes_of
 
 instants = st.lists(st.sampled_from([0, 30, 300, 300, 300, 3_600, 30_000]), min_size=1, max_size=60).map(np.cumsum)
@@ -18,14 +18,22 @@ def usual_at(level: float, unit_exponent: int = 5, floor: float = 0.0) -> Usual:
 def plainly(usual: Usual, at_s: np.ndarray, values: np.ndarray, i: int) -> list[float]:
     """What the words in ``RESIDUALS`` say, for one sample."""
     if np.isnan(values[i]):
-        return [np.nan] * 6
+        return [np.nan] * KINDS
     before = np.arange(len(at_s)) <= i
     hour, lookback = (before & (at_s > at_s[i] - length) & ~np.isnan(values) for length in (HOUR_S, LOOKBACK_S))
     third = before & (np.arange(len(at_s)) > i - 3) & lookback
     from_slot, from_level = values - usual.centre[slot_of_day(at_s)], values - usual.level
     ranged = values[hour | third]
     means = from_slot[hour].mean(), from_level[hour].mean(), from_slot[lookback].mean()
-    return [abs(x) for x in (from_slot[i], from_level[i], *means, ranged.max() - ranged.min())]
+    since = at_s > at_s[i] - LOOKBACK_S
+    step = np.nan
+    if i >= 14 and since[i - 14]:
+        step = np.median(from_slot[i - 2 : i + 1]) - np.median(from_slot[i - 14 : i - 2])
+    few = max(min(int(np.argmax(at_s > at_s[i] - HOUR_S)), i - 2), int(np.argmax(since)))
+    steps = [abs(values[j] - values[j - 1]) for j in range(few + 1, i + 1)]
+    known = [x for x in steps if not np.isnan(x)]
+    rough = np.mean(known) if known else np.nan
+    return [abs(x) for x in (from_slot[i], from_level[i], *means, ranged.max() - ranged.min(), step, rough)]
 
 
 @given(instants, st.data())
@@ -63,4 +71,4 @@ def test_where_nothing_is_usual_yet_only_what_needs_nothing_is_known() -> None:
 
 
 def test_no_samples_have_no_residuals() -> None:
-    assert magnitudes_of(usual_at(1.0), np.zeros(0, np.int64), np.zeros(0), 0).shape == (6, 0)
+    assert magnitudes_of(usual_at(1.0), np.zeros(0, np.int64), np.zeros(0), 0).shape == (KINDS, 0)
