@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.report import Line, processor, say, show
+from holdfast.metrics.catalog import BY_NAME
 from holdfast.scenarios.fleet import LARGER_FLEET
 from holdfast.scenarios.outcome import Found, Outcome, Result, by_kind
 from holdfast.scenarios.play import SLOT_S, world_slots
@@ -98,11 +99,11 @@ def _band(seed: int) -> Band:
     slots = world_slots(play.world, play.start_s, play.until_s)
     learned = (play.live_s - play.start_s) // SLOT_S
     farthest: dict[str, npt.NDArray[np.float64]] = {}
-    for (server_id, _), (at_s, values) in slots.items():
+    for (server_id, metric), (at_s, values) in slots.items():
         days = values[:learned].reshape(-1, DAY_SLOTS)
         usual = np.median(days, axis=0)
-        distance = np.median(np.abs(days - usual))
-        off = np.abs(values[learned:] - usual[(at_s[learned:] % 86_400) // SLOT_S]) / max(distance, 1e-9)
+        distance = max(float(np.median(np.abs(days - usual))), BY_NAME[metric].value(1))
+        off = np.abs(values[learned:] - usual[(at_s[learned:] % 86_400) // SLOT_S]) / distance
         farthest[server_id] = np.maximum(farthest.get(server_id, 0.0), off)
     return Band(play, at_s[learned:], farthest)
 
