@@ -1,5 +1,6 @@
 """Every example in docs/analysts.md runs, as the role it is written for."""
 
+import logging
 import re
 import subprocess
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ import pytest
 
 from holdfast.metrics.cycles import Reading
 from orchestration.local import binary
+from resources.baselines.learner import learn_due
 from resources.metrics.compaction import compact_day
 from resources.metrics.merge import merge_readings
 from resources.metrics.rollups import roll_up
@@ -21,6 +23,30 @@ SQL = re.findall(r"```sql\n(.*?)```", DOCUMENT, re.DOTALL)
 PYTHON = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
 # These ask for faults, and this history has none.
 EMPTY = ("metrics_gaps", "sample_count < 114")
+TROUBLE = (
+    """
+    insert into holdfast.incidents (incident_id, opened_at, last_finding_at, severity, score, root_server_id,
+        root_metric, sentence, server_ids, paged_at, page_count)
+    select 1, s.last_sampled_at - interval '1 hour', s.last_sampled_at, 'warning', 0.7, 'web1', 'cpu_pct', 'odd',
+        '{web1}', s.last_sampled_at, 1
+    from holdfast.servers as s where s.server_id = 'web1'
+    """,
+    """
+    insert into holdfast.metric_anomalies (server_id, metric, started_at, severity, score, incident_id, rule, is_root,
+        sentence, last_finding_at)
+    select root_server_id, root_metric, opened_at, severity, score, incident_id, 'statistics', true, sentence,
+        last_finding_at
+    from holdfast.incidents
+    """,
+    """
+    insert into holdfast.scenario_execution_log (name, seed, parameters, fleet, started_at, ended_at, played_from,
+        played_until, affected_servers, failures, detected, false_pages, false_pages_a_server_day, results,
+        false_page_details)
+    values ('spike', 1, '{}', 'sample', now(), now(), now(), now() + interval '1 hour', '{web1}', 1, 1, 0, 0,
+        '[{"kind": "spike", "server": "web1", "started_s": 0, "ended_s": 300, "detected_s": 600, "delay_s": 600,
+           "missed": false}]', '[]')
+    """,
+)
 
 
 @pytest.fixture
@@ -36,6 +62,10 @@ def history(database_url: str) -> str:
         roll_up(postgres, "hourly", day, now)
         roll_up(postgres, "daily", day, now)
     compact_day(postgres, datetime.fromtimestamp(MIDNIGHT_S - 172_800, UTC).date())
+    learn_due(postgres, now, log=logging.getLogger(__name__))
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        for statement in TROUBLE:
+            connection.execute(statement.encode())
     return database_url
 
 
