@@ -145,10 +145,10 @@ def log(limit: int, as_json: bool) -> None:
 
 def _report(done: "Execution") -> None:
     play, outcome = done.cast.play, done.outcome
-    for result in outcome.results:
-        click.echo(f"  {_words(result, play.live_s)}")
-    for page in outcome.false_pages:
-        click.echo(f"  after {_hours(page.at_s - play.live_s)}  FALSE PAGE: {page.incident.sentence}")
+    lines = [(result.started_s, _words(result)) for result in outcome.results]
+    lines += [(page.at_s, f"FALSE PAGE: {page.incident.sentence}") for page in outcome.false_pages]
+    for at_s, words in sorted(lines):
+        click.echo(f"  after {(at_s - play.live_s) / 3600:5.1f} h  {words}")
     click.echo(
         f"execution {done.execution_id}: {outcome.detected} of {len(outcome.results)} failures found, "
         f"{len(outcome.false_pages)} false pages ({outcome.false_pages_a_server_day:.2f} per server and day), "
@@ -156,15 +156,11 @@ def _report(done: "Execution") -> None:
     )
 
 
-def _words(result: "Result", live_s: int) -> str:
-    head = f"after {_hours(result.started_s - live_s)}  {result.kind} on {result.server}"
+def _words(result: "Result") -> str:
+    head = f"{result.kind} on {result.server}"
     if result.delay_s is None:
         return f"{head}: MISSED"
     return f"{head}: found after {result.delay_s / 60:.0f} min: {result.sentence}"
-
-
-def _hours(seconds: int) -> str:
-    return f"{seconds / 3600:5.1f} h"
 
 
 def _unit(unit: str) -> str:

@@ -16,8 +16,9 @@ from resources.scenarios.executions import Execution, execute
 from resources.scenarios.ready import find_scenario
 from resources.scenarios.stage import Stage
 
-# What Holdfast promises of its own simulated failures, and how often it may call for nothing.
-LEAST_RECALL: Final = 0.85
+# Over many seeds Holdfast promises 85 of 100 (benchmarks/scenarios.py). One run has eight failures: when two of them are
+# missed that is chance, when three are the chain is broken.
+LEAST_RECALL: Final = 0.7
 MOST_FALSE_PAGES: Final = 1.0
 
 _REQUIRED: Final = dg.TableColumnConstraints(nullable=False)
