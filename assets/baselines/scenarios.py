@@ -16,8 +16,8 @@ from resources.scenarios.executions import Execution, execute
 from resources.scenarios.ready import find_scenario
 from resources.scenarios.stage import Stage
 
-# Over many seeds Holdfast promises 85 of 100 (benchmarks/scenarios.py). One run has eight failures: when two of them are
-# missed that is chance, when three are the chain is broken.
+# Over many seeds Holdfast promises 85 of 100 (benchmarks/scenarios.py). One run has eight failures: two of them may be
+# missed by chance, three say that the chain is broken.
 LEAST_RECALL: Final = 0.7
 MOST_FALSE_PAGES: Final = 1.0
 
