@@ -92,7 +92,7 @@ def explain(
     if not math.isnan(rank):
         of_what = _of_what(rank, learned_s)
         if scale == "rough":
-            parts.append(f"more restless in the last hour than {of_what}")
+            parts.append(f"more restless in the last two hours than {of_what}")
         else:
             more = "lower" if observed < expected else "higher"
             parts.append(f"{_SCALES[scale]} {more} than {of_what}" if scale in _SCALES else f"{more} than {of_what}")

@@ -145,9 +145,8 @@ class _Walk:
         for one in gone:
             self._keep(one)
             del self.incidents[one.incident_id]
-        # What joins long after the last call, and is worse than all before, is more than a part of it.
-        is_news = not _has(incident, finding) and at_s - incident.paged_s > TRAVELS_S
-        bigger = self._grown(incident, finding, at_s, pages=is_news and _is_higher(finding, incident))
+        is_news = at_s - incident.paged_s > TRAVELS_S and _is_news(finding, incident)
+        bigger = self._grown(incident, finding, at_s, pages=is_news)
         if gone or bigger != own[0]:
             self._keep(bigger)
 
@@ -187,7 +186,14 @@ def _number(incident: Incident) -> int:
     return incident.incident_id
 
 
+def _is_news(finding: Finding, incident: Incident) -> bool:
+    """Whether an incident that goes on calls again: it is worse than before, or critical on one more server."""
+    critical = {member.server_id for member in incident.members if member.severity == CRITICAL}
+    return _is_higher(finding, incident) or (finding.severity == CRITICAL and finding.server_id not in critical)
+
+
 def _is_higher(finding: Finding, incident: Incident) -> bool:
-    """Whether it is worse than the incident ever was."""
+    """Whether it is worse than its series ever was in the incident, and if that is not in it, than all others."""
+    before = [member.score for member in incident.members if member.series == finding.series] or [incident.score]
     is_worse = finding.severity == CRITICAL and incident.severity == WARNING
-    return is_worse or finding.score >= incident.score + HIGHER
+    return is_worse or finding.score >= max(before) + HIGHER

@@ -15,7 +15,7 @@ from holdfast.baselines.grid import RESIDUALS
 
 Floats = npt.NDArray[np.float64]
 
-_SPANS_S: Final[Mapping[str, int]] = {"slot": 3600, "slot_1h": 3600, "slot_6h": 21_600, "step": 3600, "rough": 3600}
+_SPANS_S: Final[Mapping[str, int]] = {"slot": 3600, "slot_1h": 3600, "slot_6h": 21_600, "step": 3600, "rough": 7200}
 SCALES: Final = tuple(_SPANS_S)
 _ROWS: Final = [RESIDUALS.index(name) for name in SCALES]
 _SLOT: Final = SCALES.index("slot")
@@ -26,12 +26,12 @@ _MEANS: Final = [SCALES.index("slot_1h"), SCALES.index("slot_6h")]
 OFF_DEPTH: Final = 0.5
 # Slots follow each other: a week holds 28 means of six hours that are independent, and the rarest of 28 tells little
 # of a tail. Depths count by how many there were: in full of many, half of this many.
-HALF_OF: Final = 16.0
+HALF_OF: Final = 4.0
 # A rarity of 1 in 40 000 slots pages: once in 140 days per series and scale, did tails hold. Measured on simulated
 # fleets it is one false page per server and week; 0.4 more or less change the recall of failures by a hundredth.
-PAGING_DEPTH: Final = 4.6
+PAGING_DEPTH: Final = 4.2
 # In company it is 1 in 16 000.
-WEAK_DEPTH: Final = 4.2
+WEAK_DEPTH: Final = 3.9
 
 # Below these deviations nobody acts, however rare they are: half a point of disk, a quarter point of errors.
 MATERIAL_SHARE: Final = 0.03

@@ -13,7 +13,7 @@ _FEW: Final = 3
 _FRACTION_BITS: Final = 28
 _CUT: Final = 2.0**50
 # Differences from the slot, from the level, and from the sample before, of which there are means of an hour, an hour,
-# the lookback, and an hour.
+# the lookback, and two hours.
 _MEANT: Final = np.array([0, 1, 0, 2])
 # Samples whose middle is now, and whose middle was before.
 _NOW: Final = 3
@@ -53,15 +53,17 @@ def magnitudes_of(usual: Usual, at_s: Ints, values: Floats, first: int) -> Float
     Returns:
         Array (kinds, n - first), in the metric's unit; NaN where a residual cannot be told.
     """
-    hours, lookbacks = (np.searchsorted(at_s, at_s[first:] - length, side="right") for length in (HOUR_S, LOOKBACK_S))
-    few = _no_fewer(hours, lookbacks, first)
+    hours, two_hours, lookbacks = (
+        np.searchsorted(at_s, at_s[first:] - length, side="right") for length in (HOUR_S, 2 * HOUR_S, LOOKBACK_S)
+    )
     steps = np.abs(values - np.concatenate([_NOTHING, values[:-1]]))
     differences = np.stack([values - usual.centre[slot_of_day(at_s)], values - usual.level, steps])
     found = np.empty((KINDS, len(values) - first))
     found[:2] = differences[:2, first:]
-    # The first sample's step leads out of the hour.
-    found[[2, 3, 4, 7]] = _means(differences, usual.unit_exponent, np.stack([hours, hours, lookbacks, few + 1]), first)
-    found[5] = _ranges(values, few, first)
+    # The first sample's step leads out of its time.
+    begins = np.stack([hours, hours, lookbacks, _no_fewer(two_hours, lookbacks, first) + 1])
+    found[[2, 3, 4, 7]] = _means(differences, usual.unit_exponent, begins, first)
+    found[5] = _ranges(values, _no_fewer(hours, lookbacks, first), first)
     found[6] = _middles(differences[0], lookbacks, first)
     # A residual belongs to a sample: where there is none, the hour before has been judged already.
     found[:, np.isnan(values[first:])] = np.nan
@@ -71,7 +73,7 @@ def magnitudes_of(usual: Usual, at_s: Ints, values: Floats, first: int) -> Float
 
 
 def _no_fewer(hours: Ints, lookbacks: Ints, first: int) -> Ints:
-    """Where an hour begins, but no later than the third sample back, and no earlier than the lookback."""
+    """Where a time begins, but no later than the third sample back, and no earlier than the lookback."""
     third = np.arange(first, first + len(hours)) - (_FEW - 1)
     return np.maximum(np.minimum(hours, third), lookbacks)
 
