@@ -1,12 +1,15 @@
 """The stage of a drill: embedded servers of its own in a temporary folder, gone afterwards whatever happens."""
 
+import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from holdfast.errors import PermanentError
 from orchestration import local
 from orchestration.runs import last_run
 from orchestration.settings import load
@@ -47,15 +50,22 @@ class EmbeddedStage:
 
 
 def sweep(say: Say) -> None:
-    """Remove what killed drills left behind; their servers died with them."""
+    """Remove what killed drills of ours left behind; their servers died with them, or are stopped here."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        with suppress(OSError):
-            run = last_run(folder)
+        # Somebody else may sweep at the same moment, or somebody else's folder may bear the name.
+        with suppress(OSError, PermanentError):
+            run = last_run(folder) if _is_ours(folder) else None
             if run is not None and run.supervisor.process() is None:
                 say(f"scenarios: an earlier drill (pid {run.pid}) was killed; removing {folder}")
                 with Supervisor(folder, say=say):
                     pass
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether it was made by this account: anybody may write into the folder for temporary files."""
+    found = folder.lstat()
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
 
 
 def _only_troubles(say: Say) -> Say:

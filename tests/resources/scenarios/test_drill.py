@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -109,7 +110,12 @@ def test_what_a_killed_drill_left_goes_with_the_next_one() -> None:
         process.wait(10)
     assert folder.exists()
     said: list[str] = []
+    not_ours = Path(tempfile.mkdtemp(prefix=PREFIX))
+    (not_ours / "run.json").write_text((folder / "run.json").read_text())
+    os.chown(not_ours, 12345, 12345) if os.geteuid() == 0 else (not_ours / "run.json").unlink()
     sweep(said.append)
+    assert not_ours.exists()
+    shutil.rmtree(not_ours)
     assert not folder.exists()
     assert any(f"pid {process.pid}" in line for line in said)
     eventually(lambda: not any(str(folder) in one for one in leftovers()))
