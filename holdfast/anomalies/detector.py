@@ -7,13 +7,14 @@ from typing import Final, Self
 
 import numpy as np
 
-from holdfast.anomalies.judging import judge
+from holdfast.anomalies.judging import scores_of
 from holdfast.anomalies.paging import Pager
 from holdfast.baselines import encoding
 from holdfast.baselines.baseline import baseline_of
-from holdfast.baselines.grid import BLOCK_S, DAY_S, DAYS, LOOKBACK_S, Floats, Ints
+from holdfast.baselines.grid import BLOCK_S, DAY_S, DAYS, LOOKBACK_S, Floats, Ints, cleaned
 from holdfast.baselines.learning import learn
 from holdfast.baselines.memory import Memory
+from holdfast.baselines.residuals import magnitudes_of
 from holdfast.errors import DamagedBaselineError
 
 _HEAD: Final = struct.Struct("<qqqdqdq")
@@ -56,6 +57,7 @@ class Detector:
         self._at_s = np.zeros(0, np.int64)
         self._values = np.zeros(0)
         self._first = 0
+        self._magnitudes: list[Floats] = []
 
     def score(self, at_s: Ints, values: Floats) -> tuple[Floats, Floats]:
         """Append samples, in the order in which they came.
@@ -95,20 +97,33 @@ class Detector:
             self._at_s = np.concatenate([self._at_s, at_s[begin:end]])
             self._values = np.concatenate([self._values, values[begin:end]])
             first = len(self._values) - (end - begin)
-            scores[begin:end] = judge(self._baseline, self._at_s, self._values, first).score
+            scores[begin:end] = self._judged(first)
         self._pager, alarms = self._pager.pages(at_s, scores)
         return scores, alarms
+
+    def _judged(self, first: int) -> Floats:
+        """Scores of the samples from ``first`` on, as ``judge`` gives them; what learning needs too is kept."""
+        if self._baseline.is_learning:
+            return np.zeros(len(self._values) - first)
+        usual = self._baseline.usual()
+        self._magnitudes.append(magnitudes_of(usual, self._at_s, cleaned(self._values), first))
+        return scores_of(self._baseline, self._magnitudes[-1])[0]
 
     def _enter(self, block: int) -> None:
         """Learn the block that lies behind, if a new one begins."""
         if self._first == len(self._at_s) or int(self._at_s[-1]) // BLOCK_S == block:
             return
-        self._memory = learn(self._memory, self._baseline, self._at_s, self._values, self._first)
+        known = np.concatenate(self._magnitudes, axis=1) if self._magnitudes else None
+        # After a restart in the middle of the block some are not known, and all are reckoned again.
+        if known is not None and known.shape[1] < len(self._at_s) - self._first:
+            known = None
+        self._memory = learn(self._memory, self._baseline, self._at_s, self._values, self._first, known)
         self._baseline = baseline_of(self._memory)
         # One sample more than is looked back on, so that the latest instant is known after any gap.
         keep = min(int(np.searchsorted(self._at_s, block * BLOCK_S - LOOKBACK_S)), len(self._at_s) - 1)
         self._at_s, self._values = self._at_s[keep:], self._values[keep:]
         self._first = len(self._at_s)
+        self._magnitudes = []
 
     def to_bytes(self) -> bytes:
         """All state; a detector made of it goes on as this one would, to the last bit."""

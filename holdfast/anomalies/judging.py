@@ -62,24 +62,29 @@ def judge(baseline: Baseline, at_s: Ints, values: Floats, first: int) -> Judged:
     centre = usual.centre[slots]
     if baseline.is_learning:
         return _unjudged(centre)
-    every = depths_of(baseline.tails.astype(np.float64), magnitudes_of(usual, at_s, cleaned(values), first))
-    depths = every[:SCORED]
-    evidence = np.maximum(_mean(depths), _SUDDEN * np.minimum(depths[0], depths[1]))
-    # The rarest of a few days is rare by chance.
-    evidence *= baseline.learned_s / (baseline.learned_s + NEEDED_S)
-    leading = np.argmax(depths, axis=0)
+    score, depths = scores_of(baseline, magnitudes_of(usual, at_s, cleaned(values), first))
+    leading = np.argmax(depths[:SCORED], axis=0)
     deepest = depths[leading, np.arange(len(leading))]
     most = 1 - 1 / max(baseline.sample_count, 1)
     width = np.maximum(_widths(baseline)[slots], usual.floor)
     return Judged(
-        score=evidence / (evidence + _EVIDENCE),
+        score=score,
         centre=centre,
         low=centre - width,
         high=centre + width,
         rank=np.where(np.isfinite(values[first:]), np.minimum(1 - 10.0**-deepest, most), np.nan),
         leading=leading,
-        depths=every,
+        depths=depths,
     )
+
+
+def scores_of(baseline: Baseline, magnitudes: Floats) -> tuple[Floats, Floats]:
+    """Scores of samples by the magnitudes of their residuals, and the depth of each residual (see ``Judged``)."""
+    depths = depths_of(baseline.tails.astype(np.float64), magnitudes)
+    evidence = np.maximum(_mean(depths[:SCORED]), _SUDDEN * np.minimum(depths[0], depths[1]))
+    # The rarest of a few days is rare by chance.
+    evidence *= baseline.learned_s / (baseline.learned_s + NEEDED_S)
+    return evidence / (evidence + _EVIDENCE), depths
 
 
 def _unjudged(centre: Floats) -> Judged:

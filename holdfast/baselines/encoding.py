@@ -1,6 +1,7 @@
 """Learned state as canonical bytes and as JSON documents, with a format version and a checksum."""
 
 import dataclasses
+import math
 import struct
 import zlib
 from typing import Any, Final, TypeVar
@@ -13,6 +14,8 @@ from holdfast.errors import BaselineVersionError, DamagedBaselineError
 FORMAT: Final = 1
 _MAGIC: Final = {"memory": b"HFBM", "baseline": b"HFBB", "detector": b"HFBD"}
 _HEAD: Final = struct.Struct("<4sHII")
+# First column in use, and the one after the last.
+_USED: Final = struct.Struct("<HH")
 # Higher levels take ten times the time for a tenth of the size.
 _LEVEL: Final = 3
 
@@ -35,28 +38,54 @@ def from_bytes(like: Learned, data: bytes, kind: str) -> Learned:
     found: dict[str, Any] = {}
     for field in dataclasses.fields(like):
         example = getattr(like, field.name)
-        shape, kind_of = np.shape(example), _type_of(example)
-        size = int(np.prod(shape, dtype=np.int64)) * kind_of.itemsize
-        if len(rest) < size:
-            raise DamagedBaselineError(f"{kind}: its payload ends inside {field.name}. {_ADVICE}")
-        planes = np.frombuffer(rest[:size], np.uint8).reshape(kind_of.itemsize, -1)
-        array = np.ascontiguousarray(planes.T).view(kind_of).reshape(shape)
+        try:
+            array, rest = _taken(rest, np.shape(example), _type_of(example))
+        except (struct.error, ValueError) as error:
+            raise DamagedBaselineError(f"{kind}: its payload ends inside {field.name}. {_ADVICE}") from error
         found[field.name] = _like(example, array)
-        rest = rest[size:]
     if len(rest):
         raise DamagedBaselineError(f"{kind}: {len(rest)} bytes follow its last field. {_ADVICE}")
     made: Learned = type(like)(**found)
     return made
 
 
+def _taken(rest: memoryview, shape: tuple[int, ...], type_of: np.dtype[Any]) -> tuple[npt.NDArray[Any], memoryview]:
+    """The next array, and what follows it."""
+    low, high = _USED.unpack_from(rest) if _is_sparse(shape, type_of) else (0, shape[-1] if shape else 1)
+    begin = _USED.size if _is_sparse(shape, type_of) else 0
+    used = (*shape[:-1], high - low)
+    end = begin + math.prod(used) * type_of.itemsize
+    planes = np.frombuffer(rest[begin:end], np.uint8, end - begin).reshape(type_of.itemsize, -1)
+    array = np.ascontiguousarray(planes.T).view(type_of).reshape(used)
+    if not shape or used == shape:
+        return array.reshape(shape), rest[end:]
+    whole = np.zeros(shape, type_of)
+    whole[..., low:high] = array
+    return whole, rest[end:]
+
+
 def payload(learned: Any) -> bytes:
     """All fields in their order, each as the lowest bytes of all its numbers, then the next higher, and so on.
 
-    Numbers of one field resemble each other in their high bytes, so that they deflate to half.
+    Numbers of one field resemble each other in their high bytes, so that they deflate to half. Of tables of
+    counts only the columns from the first to the last in use are kept.
     """
     values = (getattr(learned, field.name) for field in dataclasses.fields(learned))
-    arrays = (_canonical(np.ascontiguousarray(value, _type_of(value))) for value in values)
-    return b"".join(array.view(np.uint8).reshape(-1, array.itemsize).T.tobytes() for array in arrays)
+    return b"".join(_planes(np.asarray(value, _type_of(value))) for value in values)
+
+
+def _planes(array: npt.NDArray[Any]) -> bytes:
+    head = b""
+    if _is_sparse(array.shape, array.dtype):
+        used = np.flatnonzero(array.reshape(-1, array.shape[-1]).any(axis=0))
+        low, high = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 0)
+        head, array = _USED.pack(low, high), array[..., low:high]
+    planes = np.ascontiguousarray(_canonical(array)).reshape(-1).view(np.uint8).reshape(-1, array.itemsize)
+    return head + planes.T.tobytes()
+
+
+def _is_sparse(shape: tuple[int, ...], type_of: np.dtype[Any]) -> bool:
+    return len(shape) > 1 and type_of.kind == "u"
 
 
 def _canonical(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

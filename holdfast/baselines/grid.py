@@ -1,7 +1,7 @@
 """What learning and judging share: lengths of time, and the kinds of residuals.
 
-The constants were chosen on NAB's development series by the bootstrap over series and by how flat the score lies
-around them (``benchmarks/baselines.py`` prints it); none of them follows a file.
+The constants were chosen on NAB's development series, by a bootstrap over series and by how flat the figures lie
+around them: half or twice any of them is no different. None follows a file. ``benchmarks/baselines.py`` measures.
 """
 
 from typing import Final

@@ -18,7 +18,9 @@ _EMPTY: Final = Memory.empty()
 _RINGS: Final = [field.name for field in fields(Memory) if isinstance(getattr(_EMPTY, field.name), np.ndarray)]
 
 
-def learn(memory: Memory, baseline: Baseline, at_s: Ints, values: Floats, first: int) -> Memory:
+def learn(
+    memory: Memory, baseline: Baseline, at_s: Ints, values: Floats, first: int, magnitudes: Floats | None = None
+) -> Memory:
     """Fold ``values[first:]``, the samples of one block, into the memory.
 
     Args:
@@ -28,6 +30,7 @@ def learn(memory: Memory, baseline: Baseline, at_s: Ints, values: Floats, first:
             that begins at ``memory.learned_until_s`` or later.
         values: samples; what is not finite is not learned.
         first: the first sample to learn; those before (``LOOKBACK_S`` of them) are looked back on.
+        magnitudes: of their residuals by this baseline, where they were reckoned already, to judge by.
 
     Returns:
         The memory one version later; the same one where no sample is finite.
@@ -42,10 +45,11 @@ def learn(memory: Memory, baseline: Baseline, at_s: Ints, values: Floats, first:
         return memory
     _demand_one_block(memory, when)
     if memory.unit_exponent == UNKNOWN:
-        memory = replace(memory, unit_exponent=unit_exponent_of(what))
-    usual = replace(baseline.usual(), unit_exponent=memory.unit_exponent)
-    magnitudes = magnitudes_of(usual, at_s, values, first)[:, is_known]
-    return _folded(memory, when, what, magnitudes)
+        memory, magnitudes = replace(memory, unit_exponent=unit_exponent_of(what)), None
+    if magnitudes is None:
+        usual = replace(baseline.usual(), unit_exponent=memory.unit_exponent)
+        magnitudes = magnitudes_of(usual, at_s, values, first)
+    return _folded(memory, when, what, magnitudes[:, is_known])
 
 
 def _demand_one_block(memory: Memory, when: Ints) -> None:

@@ -94,31 +94,34 @@ class Memory:
         return encoding.to_bytes(self, "memory")
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
+    def from_bytes(cls, data: bytes) -> "Memory":
         """Read what ``to_bytes`` wrote.
 
         Raises:
             DamagedBaselineError: the bytes are not whole.
             BaselineVersionError: the bytes were written in another format.
         """
-        return encoding.from_bytes(cls.empty(), data, "memory")
+        return encoding.from_bytes(_EMPTY, data, "memory")
 
     def to_document(self) -> dict[str, Any]:
         """The memory as JSON's types; ``from_document`` gives back the very same memory."""
         return encoding.to_document(self, "memory")
 
     @classmethod
-    def from_document(cls, document: dict[str, Any]) -> Self:
+    def from_document(cls, document: dict[str, Any]) -> "Memory":
         """Read what ``to_document`` made.
 
         Raises:
             DamagedBaselineError: something is missing or of another shape.
             BaselineVersionError: the document was made in another format.
         """
-        return encoding.from_document(cls.empty(), document, "memory")
+        return encoding.from_document(_EMPTY, document, "memory")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Memory) and encoding.payload(self) == encoding.payload(other)
 
     def __hash__(self) -> int:
         return hash((self.version, self.learned_until_s, self.last_value))
+
+
+_EMPTY = Memory.empty()

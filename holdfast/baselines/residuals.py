@@ -95,8 +95,15 @@ def _middles(differences: Floats, lookbacks: Ints, first: int) -> Floats:
     told = np.flatnonzero(begins >= lookbacks)
     if len(told):
         windows = np.lib.stride_tricks.sliding_window_view(differences, _BEFORE + _NOW)[begins[told]]
-        found[told] = np.median(windows[:, _BEFORE:], axis=1) - np.median(windows[:, :_BEFORE], axis=1)
+        found[told] = _medians(windows[:, _BEFORE:]) - _medians(windows[:, :_BEFORE])
     return found
+
+
+def _medians(windows: Floats) -> Floats:
+    """The median of each row; NaN where it holds one, which is sorted last."""
+    ordered = np.sort(windows, axis=1)
+    count = ordered.shape[1]
+    return np.asarray((ordered[:, (count - 1) // 2] + ordered[:, count // 2]) / 2 + 0 * ordered[:, -1])
 
 
 def _means(differences: Floats, unit_exponent: int, begins: Ints, first: int) -> Floats:

@@ -44,7 +44,7 @@ def in_parts(at_s: Ints, values: Floats, cuts: list[int], *, is_restarted: bool 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32), st.lists(st.integers(0, 400), max_size=12).map(sorted), st.booleans())
-def test_how_a_series_is_cut_and_restarted_changes_no_bit(seed: int, cuts: list[int], is_restarted: bool) -> None:  # noqa: FBT001
+def test_how_a_series_is_cut_and_restarted_changes_no_bit(seed: int, cuts: list[int], is_restarted: bool) -> None:
     at_s, values = troubled(seed)
     cuts = [min(cut, len(at_s)) for cut in cuts]
     whole = detector(at_s, values)

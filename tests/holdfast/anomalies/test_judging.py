@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from holdfast.anomalies import RESIDUALS, judge
+from holdfast.anomalies import RESIDUALS, Detector, judge
 from holdfast.anomalies.judging import PAGES
 from holdfast.baselines import LOOKBACK_S, Baseline, Memory, baseline_of
 from tests.holdfast.baselines.loads import baseline_after, learned, ordinary
@@ -124,3 +124,13 @@ def test_a_baseline_from_bytes_judges_the_same_to_the_last_bit() -> None:
     one, other = (judge(x, at_s, values, 0) for x in (WEEKS, Baseline.from_bytes(WEEKS.to_bytes())))
     assert one.score.tobytes() == other.score.tobytes()
     assert judge(baseline_of(Memory.empty()), at_s, values, 0).score.sum() == 0
+
+
+def test_a_detector_scores_as_its_baseline_judges() -> None:
+    at_s, values = ordinary(15)
+    values[14 * DAY + 100] += 10
+    scores = Detector().score(at_s, values)[0]
+    begins = 14 * DAY - LOOKBACK_S // 300
+    judged = judge(WEEKS, at_s[begins:], values[begins:], LOOKBACK_S // 300)
+    # The first block of the day is judged by all that was learned before it.
+    assert scores[14 * DAY : 14 * DAY + 72].tobytes() == judged.score[:72].tobytes()
