@@ -1,7 +1,8 @@
 """What learning and judging share: lengths of time, and the kinds of residuals.
 
 The constants were chosen on NAB's development series, by a bootstrap over series and by how flat the figures lie
-around them: half or twice any of them is no different. None follows a file. ``benchmarks/baselines.py`` measures.
+around them: half or twice the block, the slot and the lookback, and half the days, are no different; a quarter of the
+days and a block of a day are worse. None follows a file. ``benchmarks/baselines.py`` measures.
 """
 
 from typing import Final
