@@ -10,6 +10,7 @@ import numpy.typing as npt
 from holdfast.anomalies import scales
 from holdfast.anomalies.findings import Finding, Severity
 from holdfast.anomalies.judging import RESIDUALS, judge
+from holdfast.anomalies.wording import DAY_S
 from holdfast.baselines import LOOKBACK_S as JUDGE_LOOKBACK_S
 from holdfast.baselines import SLOT_S, Baseline
 
@@ -129,8 +130,12 @@ def _judge(metric: str, baseline: Baseline, start_s: int, values: Floats, first:
     # No metric is negative, and no percentage is above 100.
     most = 100.0 if metric.endswith("_pct") else np.inf
     band[:, where] = judged.centre, np.maximum(judged.low, 0.0), np.minimum(judged.high, most)
-    deviations = values[first - _BEFORE :] - band[0]
-    depth, leading = scales.evidence_of(depths, deviations, baseline.learned_s)
+    profile = baseline.profile()
+    every_s = start_s + np.arange(len(values)) * SLOT_S
+    deviations = values - profile.centre[every_s % DAY_S // profile.slot_s]
+    told = scales.is_told(values, deviations, first - _BEFORE)
+    deviations = deviations[first - _BEFORE :]
+    depth, leading = scales.evidence_of(depths, deviations, told, baseline.learned_s)
     # What began a slot or two ago is of its size even where this slot has come back.
     largest = np.fmax(np.fmax(np.abs(deviations[2:]), np.abs(deviations[1:-1])), np.abs(deviations[:-2]))
     is_material = scales.is_material(metric, largest, band[0, _BEFORE:])

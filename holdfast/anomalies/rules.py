@@ -164,7 +164,8 @@ def _rank(baseline: Baseline | None, depth: float) -> float:
     """The share of what was learned that is less unusual: never more than was learned can tell; NaN where unknown."""
     if baseline is None or not depth:
         return float("nan")
-    return min(1 - 10.0**-depth, 1 - 1 / float(max(baseline.sample_count, 1)))
+    most: float = 1 - 1 / max(baseline.sample_count, 1)
+    return min(1 - float(10.0**-depth), most)
 
 
 def _known(depth: float) -> float:

@@ -21,17 +21,31 @@ _ROWS: Final = [RESIDUALS.index(name) for name in SCALES]
 _SLOT: Final = SCALES.index("slot")
 LEVEL: Final = RESIDUALS.index("level")
 _SPANS: Final = np.array([[_SPANS_S[name]] for name in SCALES], np.float64)
-_MEANS: Final = [SCALES.index("slot_1h"), SCALES.index("slot_6h")]
-# Further from the usual value than two in three slots.
+_HOUR: Final = SCALES.index("slot_1h")
+_SIX_HOURS: Final = SCALES.index("slot_6h")
+_ROUGH: Final = SCALES.index("rough")
+# Means stay rare for hours after all is well again. A mean of an hour counts while the slot and the one before are
+# further from the usual value than two in three; one of six hours while the hour is further than nine in ten; both
+# while three in four slots (of the hour, of three hours) are on one side: a short spike makes no long shift. And
+# restlessness of two hours while the last half hour has most of it.
 OFF_DEPTH: Final = 0.5
+HOUR_OFF_DEPTH: Final = 1.0
+ONE_SIDED: Final = 0.5
+_SIDE_SLOTS: Final = (12, 36)
+STILL_RESTLESS: Final = 0.7
+_HALF_HOUR: Final = 6
+# After a gap a mean of six hours is one of few slots, and those vary more than what was learned: two thirds have to be
+# there. A step reaches over fifteen slots, a slot is itself.
+_SLOTS: Final = {"slot": 1, "slot_1h": 12, "slot_6h": 72, "step": 15, "rough": 24}
+_KNOWN: Final = 2 / 3
 # Slots follow each other: a week holds 28 means of six hours that are independent, and the rarest of 28 tells little
 # of a tail. Depths count by how many there were: in full of many, half of this many.
 HALF_OF: Final = 4.0
-# A rarity of 1 in 40 000 slots pages: once in 140 days per series and scale, did tails hold. Measured on simulated
-# fleets it is one false page per server and week; 0.4 more or less change the recall of failures by a hundredth.
-PAGING_DEPTH: Final = 4.2
-# In company it is 1 in 16 000.
-WEAK_DEPTH: Final = 3.9
+# A rarity of 1 in 12 000 slots pages. On simulated fleets that is one false page per server and week; 0.3 more or less
+# change the recall of failures by a hundredth.
+PAGING_DEPTH: Final = 4.1
+# In company it is 1 in 6 000.
+WEAK_DEPTH: Final = 3.8
 
 # Below these deviations nobody acts, however rare they are: half a point of disk, a quarter point of errors.
 MATERIAL_SHARE: Final = 0.03
@@ -40,7 +54,38 @@ MATERIAL: Final = {"cpu_pct": 1.0, "memory_pct": 1.0, "disk_pct": 1.0, "error_pc
 FROM_100: Final = frozenset({"cache_hit_pct"})
 
 
-def evidence_of(depths: Floats, deviations: Floats, learned_s: float) -> tuple[Floats, npt.NDArray[np.int64]]:
+def is_told(values: Floats, deviations: Floats, first: int) -> npt.NDArray[np.bool_]:
+    """Whether each scale can be told, (scales, slots), for each slot from ``first`` on.
+
+    Args:
+        values: slots, NaN where there is none; at least six hours before ``first``.
+        deviations: the same less the usual values.
+        first: the first slot to tell of.
+    """
+    known = np.isfinite(values).astype(np.float64)
+    told = np.stack([_sums(known, slots) >= _KNOWN * slots for slots in _SLOTS.values()])
+    sides = np.sign(np.nan_to_num(deviations))
+    for scale, slots in zip((_HOUR, _SIX_HOURS), _SIDE_SLOTS, strict=True):
+        told[scale] &= np.abs(_sums(sides, slots)) >= ONE_SIDED * _sums(known, slots)
+    steps = np.abs(np.diff(values, prepend=np.nan))
+    told[_ROUGH] &= _mean(steps, _HALF_HOUR) >= STILL_RESTLESS * _mean(steps, _SLOTS["rough"])
+    return np.asarray(told[:, first:])
+
+
+def _sums(values: Floats, slots: int) -> Floats:
+    """The sum of up to so many slots, each one and those before it."""
+    totals = np.concatenate([[0.0], np.cumsum(values)])
+    ends = np.arange(1, len(values) + 1)
+    return np.asarray(totals[ends] - totals[np.maximum(ends - slots, 0)])
+
+
+def _mean(values: Floats, slots: int) -> Floats:
+    return _sums(np.nan_to_num(values), slots) / np.maximum(_sums(np.isfinite(values).astype(np.float64), slots), 1)
+
+
+def evidence_of(
+    depths: Floats, deviations: Floats, told: npt.NDArray[np.bool_], learned_s: float
+) -> tuple[Floats, npt.NDArray[np.int64]]:
     """The depth of the rarest scale of each slot but the first, and which it is.
 
     One slot by itself is soon out of the ordinary, as twelve metrics have 3456 a day: the slot before it has to be as
@@ -49,16 +94,17 @@ def evidence_of(depths: Floats, deviations: Floats, learned_s: float) -> tuple[F
     Args:
         depths: (kinds of residuals, slots): -log10 of how rare each is; 0 where there is none.
         deviations: values less the usual ones; NaN where there is none.
+        told: which scales have enough values, as ``is_told`` says.
         learned_s: how much was learned, seconds.
     """
     seen = learned_s / _SPANS
-    depths = depths[_ROWS] * (seen / (seen + HALF_OF))
+    depths = np.where(told, depths[_ROWS] * (seen / (seen + HALF_OF)), 0.0)
     found = depths[:, 1:].copy()
     is_same_side = np.sign(deviations[1:]) == np.sign(deviations[:-1])
-    # A mean of hours stays rare for hours after all is well again: the slot itself has to be off as well.
-    found[_MEANS] = np.where(depths[_SLOT, 1:] >= OFF_DEPTH, found[_MEANS], 0.0)
     both = np.minimum(depths[_SLOT, 1:], depths[_SLOT, :-1])
     found[_SLOT] = np.where(is_same_side, both, 0.0)
+    found[_SIX_HOURS] = np.where(found[_HOUR] >= HOUR_OFF_DEPTH, found[_SIX_HOURS], 0.0)
+    found[_HOUR] = np.where(found[_SLOT] >= OFF_DEPTH, found[_HOUR], 0.0)
     leading = np.argmax(found, axis=0)
     return np.take_along_axis(found, leading[None, :], axis=0)[0], leading
 
