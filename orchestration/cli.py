@@ -8,6 +8,7 @@ import sys
 import click
 
 from holdfast.errors import HoldfastError, PermanentError
+from orchestration.cli_anomalies import anomalies
 from orchestration.cli_baselines import baselines
 from orchestration.cli_metrics import metrics
 from orchestration.cli_scenarios import scenarios
@@ -126,6 +127,7 @@ def env() -> None:
 cli.add_command(metrics)
 cli.add_command(servers)
 cli.add_command(baselines)
+cli.add_command(anomalies)
 cli.add_command(scenarios)
 
 

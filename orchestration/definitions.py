@@ -2,8 +2,11 @@
 
 import dagster as dg
 
+from assets.baselines.anomalies import metric_anomalies
+from assets.baselines.checks_anomalies import no_open_critical_anomalies
 from assets.baselines.checks_learned import baselines_cover_the_fleet
 from assets.baselines.export import baseline_export
+from assets.baselines.fleet import fleet_overview
 from assets.baselines.learned import baseline_templates
 from assets.baselines.scenarios import scenario_execution_log
 from assets.baselines.slots import server_metrics_slots
@@ -74,6 +77,8 @@ def defs() -> dg.Definitions:
             maintenance,
             server_templates,
             baseline_templates,
+            metric_anomalies,
+            fleet_overview,
             baseline_export,
             scenario_execution_log,
         ],
@@ -82,6 +87,7 @@ def defs() -> dg.Definitions:
             the_last_hour_is_complete,
             rollups_equal_their_samples,
             baselines_cover_the_fleet,
+            no_open_critical_anomalies,
         ],
         jobs=JOBS,
         schedules=SCHEDULES,

@@ -5,7 +5,10 @@ from typing import Final
 
 import dagster as dg
 
+from assets.baselines.acting import incident_act
+from assets.baselines.anomalies import metric_anomalies
 from assets.baselines.export import baseline_export
+from assets.baselines.fleet import fleet_overview
 from assets.baselines.learned import baseline_templates
 from assets.baselines.scenarios import scenario_execution_log
 from assets.baselines.slots import server_metrics_slots
@@ -22,8 +25,8 @@ RUNNING: Final = dg.DefaultScheduleStatus.RUNNING
 
 metrics_move = dg.define_asset_job(
     "metrics_move",
-    selection=[server_metrics_history, dashboard_snapshot, server_metrics_slots],
-    description="Buffer to history, then the dashboard's snapshot and the slots.",
+    selection=[server_metrics_history, dashboard_snapshot, server_metrics_slots, metric_anomalies],
+    description="Buffer to history, then the dashboard's snapshot, the slots, and what is out of the ordinary.",
     tags={"dagster/max_runtime": "1800"},
 )
 metrics_roll_hourly = dg.define_asset_job(
@@ -56,6 +59,9 @@ baselines_learn = dg.define_asset_job(
     description="Blocks that are over become part of what is usual.",
     tags={"dagster/max_runtime": "7200"},
 )
+fleet_look = dg.define_asset_job(
+    "fleet_look", selection=[fleet_overview], description="The newest 24 hours of every server, in one picture."
+)
 baselines_export = dg.define_asset_job(
     "baselines_export", selection=[baseline_export], description="What was learned goes to the vault."
 )
@@ -70,6 +76,8 @@ JOBS: Final = (
     metrics_keep,
     servers_describe,
     baselines_learn,
+    fleet_look,
+    incident_act,
     baselines_export,
     scenarios_play,
     platform_maintain,
@@ -123,13 +131,14 @@ def metrics_roll_daily_schedule(
 
 
 SCHEDULES: Final = (
-    _every("metrics_move", "*/5 * * * *", "Every 5 minutes: buffer to history, snapshot."),
+    _every("metrics_move", "*/5 * * * *", "Every 5 minutes: buffer to history, snapshot, slots, anomalies."),
     metrics_roll_hourly_schedule,
     metrics_roll_daily_schedule,
     _every("metrics_keep", "40 2 * * *", "Nightly, two hours and more after the day: late cycles are in by then."),
     _every("scenarios_play", "30 4 * * 1", "Weekly: what breaks on simulated servers is still found."),
     _every("servers_describe", "9 * * * *", "Every hour: what the servers are."),
     _every("baselines_learn", "12 * * * *", "Every hour: learn the blocks that are over by an hour."),
+    _every("fleet_look", "17 * * * *", "Every hour: the fleet at a glance."),
     _every("baselines_export", "50 2 * * *", "Nightly: what was learned, to the vault."),
     _every("platform_maintain", "10 3 * * *", "Nightly: prune Dagster's event log."),
 )

@@ -1,5 +1,5 @@
 -- Anomalies: judging slots, incidents, and what operators do about them. Tables: migrations/0006_anomalies.sql.
--- Instants are timestamptz in UTC; a column that ends _s is the same in whole seconds since the epoch. Slots are named
+-- Instants are timestamptz in UTC. A column that ends _s is the same in whole seconds since the epoch. Slots are named
 -- by their start, ranges are half-open. The server * is the fleet, the metric * all metrics of a server.
 -- Each block: "-- name:", one line on what it does, then what it returns.
 
@@ -103,7 +103,7 @@ order by incident_id, started_at, server_id collate "C", metric collate "C";
 select coalesce(max(incident_id), 0) + 1 from holdfast.incidents;
 
 -- name: write_incident
--- Write what judging says of an incident; what operators said stays.
+-- Write what judging says of an incident - what operators said stays.
 -- Returns: nothing.
 insert into holdfast.incidents (
     incident_id,
@@ -260,7 +260,7 @@ from holdfast.incidents
 where closed_at is null and merged_into is null;
 
 -- name: incidents
--- Incidents that stand for themselves: the open ones, and with everything the closed ones too; newest first.
+-- Incidents that stand for themselves: the open ones, and with everything the closed ones too, newest first.
 -- Returns: the fields of a row of the list.
 select
     incident_id,
