@@ -17,7 +17,7 @@ class Declared:
     Attributes:
         number: place in the file, from 1.
         kind: one of ``holdfast.scenarios.failures.KINDS``.
-        server: a server's id, ``@`` and a kind of server, or ``@any``.
+        servers: a server's id, ``@`` and a kind of server, or ``@any``; of several the first that the fleet has.
         metrics: all of these show it; empty for a cascade.
         one_of: one of these shows it, drawn; empty where ``metrics`` says.
         starts_after_s: after the learning; None: drawn.
@@ -29,7 +29,7 @@ class Declared:
 
     number: int
     kind: str
-    server: str
+    servers: tuple[str, ...]
     lasts_s: int
     metrics: tuple[str, ...] = ()
     one_of: tuple[str, ...] = ()
@@ -97,11 +97,11 @@ def _declared(number: int, entry: Mapping[str, Any]) -> Declared:
     unit: Unit = "absolute" if "absolute" in entry else "spreads"
     size = entry.get(unit, 0.0)
     low, high = size if isinstance(size, list) else (size, size)
-    starts_after = entry.get("starts_after")
+    starts_after, server = entry.get("starts_after"), entry["server"]
     return Declared(
         number=number,
         kind=entry["kind"],
-        server=entry["server"],
+        servers=tuple(server) if isinstance(server, list) else (server,),
         metrics=tuple(entry.get("metrics", ())),
         one_of=tuple(entry.get("one_of", ())),
         starts_after_s=None if starts_after is None else known_seconds(starts_after),

@@ -76,11 +76,15 @@ def _entry_problems(entry: Any, plays_s: int | None) -> Iterator[str]:
 
 
 def _server_problems(server: Any) -> Iterator[str]:
-    if not isinstance(server, str) or not server:
-        yield f'server: expected a server\'s id, "@db" (any of a kind) or "{ANY}", found {_shown(server)}; name one'
-    elif server.startswith("@") and server != ANY and server[1:] not in BY_KIND:
-        kinds = [f"@{one}" for one in (*BY_KIND, "any")]
-        yield f"server: expected one of {', '.join(kinds)}, found {_shown(server)}; {_meant(server, kinds)}"
+    choices = server if isinstance(server, list) else [server]
+    if not choices or not all(isinstance(one, str) and one for one in choices):
+        words = f'a server\'s id, "@db" (any of a kind), "{ANY}", or a list of which the first that is there counts'
+        yield f"server: expected {words}, found {_shown(server)}; name one"
+        return
+    kinds = [f"@{one}" for one in (*BY_KIND, "any")]
+    for one in choices:
+        if one.startswith("@") and one not in kinds:
+            yield f"server: expected one of {', '.join(kinds)}, found {_shown(one)}; {_meant(one, kinds)}"
 
 
 def _metric_problems(entry: Mapping[str, Any]) -> Iterator[str]:

@@ -71,7 +71,15 @@ def _placed(
 
 def _candidates(declared: Declared, fleet: Fleet) -> Sequence[ServerTemplate] | str:
     """Servers of the fleet that the entry may mean, by id; or why there is none."""
-    wanted = declared.server
+    found: Sequence[ServerTemplate] | str = ""
+    for wanted in declared.servers:
+        found = _meant(declared, wanted, fleet)
+        if not isinstance(found, str):
+            return found
+    return found
+
+
+def _meant(declared: Declared, wanted: str, fleet: Fleet) -> Sequence[ServerTemplate] | str:
     named = [one for one in fleet if wanted in (ANY, f"@{one.kind}", one.server_id)]
     known = ", ".join(f"{one.server_id} ({one.kind})" for one in fleet)
     if not named:

@@ -75,7 +75,8 @@ def test_all_mistakes_are_told_at_once_each_with_its_entry_what_was_expected_fou
         "failure 3 (cascade): absolute: expected a number other than 0, or [lowest, highest], found 0; correct it",
         "failure 4 (shift): expected one of kind, server, metrics, one_of, starts_after, lasts, ramp, recovery, lag, "
         "spreads, absolute, times, found 'sized'; correct it or take it out",
-        'failure 4 (shift): server: expected a server\'s id, "@db" (any of a kind) or "@any", found \'\'; name one',
+        'failure 4 (shift): server: expected a server\'s id, "@db" (any of a kind), "@any", or a list of which the '
+        "first that is there counts, found ''; name one",
         "failure 4 (shift): expected either metrics (all of them) or one_of (one is drawn), found none; leave one",
         "failure 4 (shift): expected either spreads (healthy spreads) or absolute (the metric's unit), found none; "
         "give one",
@@ -104,6 +105,13 @@ def test_what_the_fleet_lacks_is_told_for_every_entry() -> None:
     assert "failure 2 (drop): metrics: expected a server that reports active_users" in lacks_metric
     assert "failure 3 (cascade): server: expected one that others depend on, found web1 alone" in lacks_dependents
     assert "failure 4 (drop): expected room for all 9" in lacks_room
+
+
+def test_of_several_servers_the_first_that_the_fleet_has_is_meant() -> None:
+    for fleet, expected in ((SAMPLE_FLEET, "worker1"), ([one for one in SAMPLE_FLEET if one.kind == "web"], "web1")):
+        scenario = parse(GOOD.replace('"web1"', '["@worker", "@any"]'))
+        assert [one.server_id for one in place(scenario, fleet, 1, LIVE_S)] == [expected]
+    assert "found '@workers'; did you mean '@worker'?" in mistakes(GOOD.replace('"web1"', '["@workers", "@any"]'))[0]
 
 
 DRAWN = parse(
