@@ -10,7 +10,7 @@ from assets.baselines.templates import server_templates
 from assets.metrics.history import server_metrics_history
 from assets.metrics.tables import OWNERS, table
 from holdfast.baselines.status import LEARNED
-from resources.baselines.learner import Learned, closed_until_s, learn_due
+from resources.baselines.learner import Learned, learn_due
 from resources.postgres import PostgresResource
 
 GROUP: Final = "baselines"
@@ -76,9 +76,13 @@ def baseline_templates(context: dg.AssetExecutionContext, postgres: PostgresReso
         "baselines: %d blocks folded, %d series learned, %d learning",
         told["folded_blocks"], told["learned_series"], told["learning_series"],
     )  # fmt: skip
-    until = datetime.fromtimestamp(closed_until_s(now), UTC).isoformat()
     return dg.MaterializeResult(
-        metadata=told | {"memory_bytes": memory_bytes, "learned_until": until, "baselines": _preview(rows)}
+        metadata=told
+        | {
+            "memory_bytes": memory_bytes,
+            "learned_until": learned.until_at.isoformat(),
+            "baselines": _preview(rows),
+        }
     )
 
 

@@ -27,6 +27,9 @@ from resources.postgres import Postgres, Transaction
 SERVERS_AT_ONCE: Final = 20
 RANGE_S: Final = 4 * 86_400
 _WINDOW_S: Final = DAYS * 86_400
+# Slots that wait for judging are judged by what was known before them: learned first, a fault would be usual. If
+# nothing judges for a day, learning goes on without.
+WAITS_S: Final = 86_400
 
 
 @dataclass(slots=True)
@@ -34,6 +37,7 @@ class Learned:
     """What one run of learning did.
 
     Attributes:
+        until_at: end of the newest block that is learned; whatever is older and not learned yet has no samples.
         folded_blocks: blocks of one series each that were folded.
         changed_series: series whose memory grew.
         new_series: series that began to be learned.
@@ -41,6 +45,7 @@ class Learned:
         set_aside: series whose memory was set aside and is learned anew, and why.
     """
 
+    until_at: datetime
     folded_blocks: int = 0
     changed_series: set[SeriesKey] = field(default_factory=set)
     new_series: set[SeriesKey] = field(default_factory=set)
@@ -71,7 +76,8 @@ def closed_until_s(now: datetime) -> int:
 def learn_due(postgres: Postgres, now: datetime, *, log: logging.Logger) -> Learned:
     """Fold every closed block that is not learned yet into the memory of its series.
 
-    A block is closed an hour after it is over; samples later than that are learned by ``relearn`` only. Memories and
+    A block is closed an hour after it is over, and once its slots are judged (for which learning waits a day at most);
+    samples later than that are learned by ``relearn`` only. Memories and
     how far they are learned commit together, some servers and days at a time: killed anywhere, the next run goes on
     from the last commit, and the memories are the same to the last bit. A second run changes nothing.
 
@@ -79,9 +85,10 @@ def learn_due(postgres: Postgres, now: datetime, *, log: logging.Logger) -> Lear
         TransientError: Postgres is away; what was committed stays.
         PermanentError: it refused.
     """
-    learned, until_s = Learned(), closed_until_s(now)
     with postgres.transaction() as db:
         db.execute("baselines/lock")
+        until_s = _judged_until_s(db, closed_until_s(now))
+        learned = Learned(_at(until_s))
         learned.inherited_series |= inherit(db, log)
         db.execute("baselines/settle_silent", until_at=_at(until_s))
     while _learn_some(postgres, until_s, learned, log):
@@ -91,6 +98,14 @@ def learn_due(postgres: Postgres, now: datetime, *, log: logging.Logger) -> Lear
         _begin_new(db, now, learned)
         settle_origins(db)
     return learned
+
+
+def _judged_until_s(db: Transaction, closed_s: int) -> int:
+    """End of the newest closed block whose slots are judged; of the newest closed one where nothing judges."""
+    judged_at: datetime | None = db.value("baselines/judged_until")
+    if judged_at is None:
+        return closed_s
+    return min(closed_s, block_start(max(int(judged_at.timestamp()), closed_s - WAITS_S)))
 
 
 def relearn(

@@ -16,6 +16,13 @@ select
     units_per_quantum
 from holdfast.metric_catalog;
 
+-- name: judged_until
+-- How far slots are judged.
+-- Returns: an instant, or no row before the first.
+select covers_until
+from holdfast.watermarks
+where name = 'metric_anomalies';
+
 -- name: due_servers
 -- Servers whose history is learned to before an instant, those that are furthest behind first.
 -- Returns: server_no, server_id, folded_until (null before the first time), first_sampled_at.

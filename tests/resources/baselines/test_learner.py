@@ -95,6 +95,19 @@ def test_a_block_is_learned_once_it_is_over_by_an_hour(database_url: str) -> Non
     assert learn(database_url, at(END_S) + timedelta(minutes=60)).folded_blocks == 1
 
 
+@pytest.mark.parametrize(("judged_ago_s", "learned_ago_s"), [(0, 0), (DAY_S // 2, DAY_S // 2), (9 * DAY_S, DAY_S)])
+def test_what_is_not_judged_yet_is_not_learned_for_a_day(
+    database_url: str, judged_ago_s: int, learned_ago_s: int
+) -> None:
+    store_history(database_url, ["web1"], 3)
+    with Postgres(database_url).transaction() as db:
+        db.execute("anomalies/move_watermark", until_at=at(END_S - judged_ago_s))
+    assert learn(database_url).until_at == at(END_S - learned_ago_s)
+    assert rows(database_url, "select distinct learned_until from holdfast.baseline_templates") == [
+        (at(END_S - learned_ago_s),)
+    ]
+
+
 def test_learning_day_by_day_is_to_the_last_bit_learning_at_once(database_url: str) -> None:
     store_history(database_url, ["web1", "db1"], 9, metrics=["cpu_pct", "memory_pct"])
     for hours in range(-8 * 24 + 3, 3, 5):
