@@ -160,7 +160,8 @@ def _settled(incident: Incident, by_series: Mapping[Key, Member], topology: Topo
     servers = list(dict.fromkeys(member.server_id for member in members))
     root_server = topology.root_of(servers)
     # Of what began together on the root server, the most unusual.
-    root = min((m for m in members if m.server_id == root_server), key=lambda m: (m.started_s, -m.score, m.metric))
+    on_it = [member for member in members if member.server_id == root_server]
+    root = min(on_it, key=lambda m: (m.started_s, -m.score, -_beyond(m), m.metric))
     is_critical = len(servers) >= CASCADE_SERVERS or any(m.severity == CRITICAL for m in members)
     return replace(
         incident,
@@ -203,9 +204,10 @@ def _joined(one: Member, other: Member) -> Member:
 
 
 def _beyond(member: Member) -> float:
-    """How far outside of its band it was; 0 where nothing was expected or nothing observed."""
+    """How far outside of its band it was, in widths of the band; 0 where nothing was expected or nothing observed."""
     far = max(member.observed - member.expected_high, member.expected_low - member.observed)
-    return 0.0 if math.isnan(far) else far
+    width = member.expected_high - member.expected_low
+    return 0.0 if math.isnan(far) else far / max(width, 1e-9)
 
 
 def quiet(incident: Incident, *, until_s: int, after_s: int) -> Incident:

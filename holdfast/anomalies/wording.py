@@ -7,6 +7,7 @@ from typing import Final
 _WORDS: Final[Mapping[str, str]] = {
     "cpu_pct": "CPU",
     "cache_hit_pct": "cache hits",
+    "db_connections": "connections",
     "error_pct": "errors",
     "load_1m": "load",
     "response_ms": "response time",
