@@ -40,6 +40,16 @@ ANOMALIES: Final = dg.TableSchema(
     ]
 )
 
+_OPEN: Final = dg.TableSchema(
+    [
+        dg.TableColumn("no", "int", "Number of the incident, for incident_act and holdfast anomalies"),
+        dg.TableColumn("severity", "string", "warning or critical"),
+        dg.TableColumn("since", "string", "When it opened, UTC"),
+        dg.TableColumn("acknowledged", "string", "Who took note"),
+        dg.TableColumn("what", "string", "What it says"),
+    ]
+)
+
 
 @dg.asset(
     group_name=GROUP,
@@ -65,7 +75,7 @@ def metric_anomalies(context: dg.AssetExecutionContext, postgres: PostgresResour
         "anomalies: %d slots of up to %d series judged, %d incidents opened, %d closed, %d open",
         *(done.judged_slots, done.series, len(done.opened), len(done.closed), done.open_incidents),
     )
-    return dg.MaterializeResult(metadata=_told(done, incidents) | _plots(client, done.opened))
+    return dg.MaterializeResult(metadata=_told(done, incidents) | _plots(client, done.opened, incidents))
 
 
 def _told(done: Judging, incidents: Sequence[Listed]) -> dict[str, Any]:
@@ -82,27 +92,28 @@ def _told(done: Judging, incidents: Sequence[Listed]) -> dict[str, Any]:
         "open_critical_unacknowledged": done.calling_incidents,
         "late_slots": done.late_slots,
         "judged_until": done.until_at.isoformat() if done.until_at else "",
-        "incidents": dg.MetadataValue.md(incident_table(incidents)),
+        "incidents": incident_table(incidents),
     }
 
 
-def _plots(client: Postgres, opened: Sequence[int]) -> dict[str, dg.MarkdownMetadataValue]:
-    return {f"incident_{number}": incident_plot(client, number) for number in opened[:SHOWN_PLOTS]}
+def _plots(client: Postgres, opened: Sequence[int], incidents: Sequence[Listed]) -> dict[str, dg.MarkdownMetadataValue]:
+    """What has just opened, then what is open, the worst first."""
+    numbers = list(dict.fromkeys([*opened, *(one.incident_id for one in incidents)]))
+    return {f"incident_{number}": incident_plot(client, number) for number in numbers[:SHOWN_PLOTS]}
 
 
-def incident_table(incidents: Sequence[Listed]) -> str:
-    """Open incidents as a Markdown table, the worst first."""
-    if not incidents:
-        return "No incident is open."
-    head = "| no. | severity | since (UTC) | what | acknowledged |\n|---|---|---|---|---|\n"
-    rows = [
-        f"| {one.incident_id} | {one.severity} | {one.opened_at:%Y-%m-%d %H:%M} | {_cell(one.sentence)} | "
-        f"{_cell(one.acknowledged_by or '') if one.is_acknowledged else ''} |"
-        for one in incidents[:SHOWN_ROWS]
-    ]
-    more = f"\n\n… and {len(incidents) - SHOWN_ROWS} more" if len(incidents) > SHOWN_ROWS else ""
-    return head + "\n".join(rows) + more
+def incident_table(incidents: Sequence[Listed]) -> dg.TableMetadataValue:
+    """Open incidents, the worst first."""
+    return dg.MetadataValue.table([_record(one) for one in incidents[:SHOWN_ROWS]], _OPEN)
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+def _record(one: Listed) -> dg.TableRecord:
+    return dg.TableRecord(
+        {
+            "no": one.incident_id,
+            "severity": one.severity,
+            "since": f"{one.opened_at:%Y-%m-%d %H:%M}",
+            "acknowledged": (one.acknowledged_by or "") if one.is_acknowledged else "",
+            "what": one.sentence,
+        }
+    )

@@ -45,9 +45,9 @@ def fleet_overview(context: dg.AssetExecutionContext, postgres: PostgresResource
 _SCHEMA: Final = dg.TableSchema(
     [
         dg.TableColumn("server", "string", "Name of the server"),
-        dg.TableColumn("half_hours", "string", "The day: · quiet, ▄ warning, █ critical, blank nothing measured"),
         dg.TableColumn("incidents", "int", "Incidents it was part of"),
         dg.TableColumn("worst", "string", "What the worst of them says"),
+        dg.TableColumn("half_hours", "string", "The day: · quiet, ▄ warning, █ critical, blank nothing measured"),
     ]
 )
 
@@ -66,8 +66,8 @@ def _record(server: ServerDay) -> dg.TableRecord:
     return dg.TableRecord(
         {
             "server": server.server_id,
-            "half_hours": signs,
             "incidents": server.incidents,
             "worst": server.sentence or "",
+            "half_hours": signs,
         }
     )

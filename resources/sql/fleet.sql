@@ -11,7 +11,7 @@ where name = 'metrics_slots';
 
 -- name: day
 -- What every server that was seen in three days was like in each half hour of a range: silent (nothing was measured),
--- quiet, warning or critical.
+-- quiet, or the severity of an incident it was part of.
 -- Returns: server_id, one state per half hour, incidents, the sentence of the worst of them or null.
 with buckets as (
     select b.bucket_at
@@ -21,10 +21,11 @@ with buckets as (
 anomalies as (
     select
         a.server_id,
-        a.severity,
+        i.severity,
         a.started_at,
         coalesce(a.ended_at, %(until_at)s) as ended_at
     from holdfast.metric_anomalies as a
+    inner join holdfast.incidents as i on a.incident_id = i.incident_id
     where a.started_at < %(until_at)s and coalesce(a.ended_at, %(until_at)s) > %(from_at)s
 ),
 

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from assets.baselines.acting import IncidentActConfig, incident_act
-from assets.baselines.anomalies import incident_table, metric_anomalies
+from assets.baselines.anomalies import metric_anomalies
 from assets.baselines.checks_anomalies import no_open_critical_anomalies
 from orchestration.definitions import resources
 from orchestration.settings import load
@@ -36,7 +36,9 @@ def test_incidents_are_told_with_their_sentences_and_plots(deployment: Deploymen
         "open_critical_unacknowledged": 1,
     }
     assert told["judged_series"] == 6
-    assert "| 1 | critical | 2026-01-13 09:00 | db1: CPU 7" in told["incidents"]
+    (shown,) = (record.data for record in told["incidents"].records)
+    assert (shown["no"], shown["severity"], shown["since"]) == (1, "critical", "2026-01-13 09:00")
+    assert shown["what"].startswith("db1: CPU 7")
     assert "image/svg" in told["incident_1"]
     check = checks(result)["no_open_critical_anomalies"]
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
@@ -49,7 +51,7 @@ def test_a_second_run_has_the_same_keys_and_judges_nothing(deployment: Deploymen
     result = deployment.run(metric_anomalies, no_open_critical_anomalies)
     second = metadata(result, "metric_anomalies")
     assert first.keys() == second.keys()
-    assert (second["judged_slots"], second["incidents"]) == (0, "No incident is open.")
+    assert (second["judged_slots"], second["incidents"].records) == (0, [])
     assert checks(result)["no_open_critical_anomalies"].passed
 
 
@@ -89,5 +91,9 @@ def test_an_action_without_a_number_changes_nothing(deployment: Deployment, acti
     assert f"{action}: expected incident_id, found none; nothing was changed" in str(failed.event_specific_data)
 
 
-def test_a_table_of_many_incidents_is_cut_and_says_so() -> None:
-    assert incident_table([]) == "No incident is open."
+def test_what_is_open_is_shown_again_by_every_run(deployment: Deployment) -> None:
+    install(deployment.database_url, usual_fleet(*CASCADE), until_hour=9.4)
+    deployment.run(metric_anomalies)
+    told = metadata(deployment.run(metric_anomalies), "metric_anomalies")
+    assert told["opened_incidents"] == 0
+    assert "image/svg" in told["incident_1"]
