@@ -69,7 +69,8 @@ def test_a_share_never_claims_more_than_was_seen() -> None:
 
 def test_a_scale_that_is_not_the_value_itself_is_named() -> None:
     def said(scale: str) -> str:
-        return explain("cpu_pct", 87.0, (31.0, 27.0, 35.0), rank=0.99987, learned_s=DAYS_28, scale=scale).split(", ")[-1]
+        band = (31.0, 27.0, 35.0)
+        return explain("cpu_pct", 87.0, band, rank=0.99987, learned_s=DAYS_28, scale=scale).split(", ")[-1]
 
     assert said("slot_6h") == "for six hours now higher than 99.98 % of the last 28 days"
     assert said("step") == "all of a sudden higher than 99.98 % of the last 28 days"
