@@ -31,7 +31,7 @@ def at(hour: float) -> int:
 
 @cache
 def world() -> tuple[Slots, dict[tuple[str, str], Baseline]]:
-    """Seven days learned, then a cascade at 2:00, and at 5:00 no requests on one server and a stuck value on another."""
+    """Seven days learned, then a cascade at 2:00, and at 5:00 a server without requests and a stuck value."""
     failures = [
         Failure(kind="cascade", server_id="db1", start_s=at(2), lasts_s=2700, size=8, lag_s=300, ramp_s=300),
         Failure(kind="drop", server_id="web1", metrics=("throughput_rps",), start_s=at(5), lasts_s=1800),
