@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from holdfast.anomalies.findings import CRITICAL, EVERY, WARNING, Finding, Severity
+from holdfast.anomalies.silence import STALE
 from holdfast.anomalies.wording import lasting, words
 from holdfast.baselines import SLOT_S
 from holdfast.servers.topology import Topology
@@ -211,17 +212,22 @@ def _beyond(member: Member) -> float:
 
 
 def quiet(incident: Incident, *, until_s: int, after_s: int) -> Incident:
-    """The incident as it is at ``until_s``: what had no finding for ``after_s`` has ended with its last slot."""
+    """The incident as it is at ``until_s``: what had no finding for ``after_s`` has ended with its last slot.
+
+    Silence ends at once: a server that is heard again is back. The incident is over when all of it has ended.
+    """
+    if not incident.is_open:
+        return incident
     members = tuple(
         replace(member, ended_s=member.last_s + SLOT_S)
-        if member.ended_s is None and until_s - member.last_s > after_s
+        if member.ended_s is None and until_s - member.last_s > (SLOT_S if member.rule == STALE else after_s)
         else member
         for member in incident.members
     )
-    is_over = incident.is_open and until_s - incident.last_s > after_s
+    is_over = all(member.ended_s is not None for member in members)
     if members == incident.members and not is_over:
         return incident
-    return replace(incident, members=members, closed_s=incident.last_s + SLOT_S if is_over else incident.closed_s)
+    return replace(incident, members=members, closed_s=incident.last_s + SLOT_S if is_over else None)
 
 
 def _grouped(members: Sequence[Member], root_server: str, root_s: int) -> list[str]:

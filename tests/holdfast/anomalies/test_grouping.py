@@ -50,6 +50,15 @@ def test_one_finding_opens_an_incident_that_closes_when_it_was_quiet_for_half_an
     assert done.closed == (1,)
 
 
+def test_a_server_that_is_heard_again_is_back_at_once() -> None:
+    silent = [finding(at=at, metric="*", rule="stale") for at in range(3)]
+    assert walked(*silent, until=4).standing.open
+    (incident,) = walked(*silent, until=5).changed.values()
+    assert (incident.is_open, incident.closed_s) == (False, LIVE_S + 900)
+    both = walked(*silent, finding(at=1), until=5).changed[1]
+    assert (both.is_open, [member.ended_s for member in both.members]) == (True, [LIVE_S + 900, None])
+
+
 def test_a_burst_with_pauses_is_one_incident_and_one_page() -> None:
     done = walked(*(finding(at=at) for at in range(0, 60, 6)), until=120)
     assert slots(done) == [(0, 1)]
@@ -158,9 +167,10 @@ def histories(draw: st.DrawFn) -> list[Finding]:
         metric=st.sampled_from(["cpu_pct", "load_1m"]),
         score=st.sampled_from([0.4, 0.6, 0.95]),
         severity=st.sampled_from(["warning", "critical"]),
+        rule=st.sampled_from(["statistics", "stale"]),
     )
     found = draw(st.lists(some, max_size=40))
-    return sorted(found, key=lambda f: (f.at_s, f.server_id, f.metric, f.score, f.severity))
+    return sorted(found, key=lambda f: (f.at_s, f.server_id, f.metric, f.score, f.severity, f.rule))
 
 
 @settings(max_examples=200, deadline=None)

@@ -148,13 +148,13 @@ def test_slots_that_come_late_are_counted_and_not_judged(database_url: str) -> N
     }
     postgres = install(database_url, missing, until_hour=4)
     run(postgres, 4)
-    before = listed(database_url)
     add_slots(database_url, series, 3.5, 3.75)
     add_slots(database_url, series, 4, 4.25)
     done = run(postgres, 4.25)
     assert (done.late_slots, done.judged_slots) == (3, 3)
     assert run(postgres, 4.25).late_slots == 0
-    assert [row[:2] for row in listed(database_url)] == [row[:2] for row in before]
+    judged_late = "select count(*) from holdfast.metric_anomalies where rule <> 'stale' and started_at < %(until)s"
+    assert rows(database_url, judged_late, until=at(4)) == [(0,)]
 
 
 def test_a_silent_fleet_is_one_incident_and_its_slots_are_judged_when_they_come(database_url: str) -> None:
@@ -200,6 +200,20 @@ def test_two_incidents_that_become_one_keep_the_older_number(database_url: str) 
         database_url, "select incident_id, merged_into from holdfast.incidents where merged_into is not null"
     ) == [(2, 1)]
     assert rows(database_url, "select distinct incident_id from holdfast.metric_anomalies") == [(1,)]
+
+
+def test_a_night_switched_off_is_one_incident_that_is_over(database_url: str) -> None:
+    night = {key: live(values, 1, *[math.nan] * 6 * HOUR) for key, values in usual_fleet().items()}
+    done = run(install(database_url, night, until_hour=8), 8)
+    assert (done.opened, done.closed, done.open_incidents) == ([1], [1], 0)
+    assert rows(database_url, "select opened_at, closed_at, sentence from holdfast.incidents") == [
+        (
+            at(1) + timedelta(minutes=5),
+            at(7),
+            "3 of 3 servers silent for 6 h, since 2026-01-13 01:00 UTC: look at the collector and the network, not at "
+            "the servers",
+        )
+    ]
 
 
 @pytest.mark.parametrize("action", ["retire", "still"])
