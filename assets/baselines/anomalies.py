@@ -2,18 +2,21 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from typing import Any, Final
 
 import dagster as dg
 
 from assets.baselines.plots import incident_plot
 from assets.metrics.tables import OWNERS, table
+from holdfast.plots.picture import INLINE_LIMIT
 from resources.anomalies.judging import Judging, judge_due
 from resources.anomalies.store import Listed, listed
 from resources.postgres import Postgres, PostgresResource
 
 GROUP: Final = "baselines"
-SHOWN_ROWS: Final = 50
+# Dagster's UI hides longer Markdown behind a button; this leaves a line for what finds no room.
+ROOM: Final = INLINE_LIMIT - 60
 # A plot is some kilobytes of the event log; what opens all at once is one cause more often than twenty.
 SHOWN_PLOTS: Final = 3
 
@@ -37,16 +40,6 @@ ANOMALIES: Final = dg.TableSchema(
         dg.TableColumn("last_finding_at", "timestamptz", "Start of its last unusual slot", _REQUIRED),
         dg.TableColumn("baseline_version", "integer", "Version of the baseline it was judged by"),
         dg.TableColumn("baseline_origin", "text", "Whose baseline that was: its own, or its kind's"),
-    ]
-)
-
-_OPEN: Final = dg.TableSchema(
-    [
-        dg.TableColumn("no", "int", "Number of the incident, for incident_act and holdfast anomalies"),
-        dg.TableColumn("severity", "string", "warning or critical"),
-        dg.TableColumn("since", "string", "When it opened, UTC"),
-        dg.TableColumn("acknowledged", "string", "Who took note"),
-        dg.TableColumn("what", "string", "What it says"),
     ]
 )
 
@@ -75,24 +68,24 @@ def metric_anomalies(context: dg.AssetExecutionContext, postgres: PostgresResour
         "anomalies: %d slots of up to %d series judged, %d incidents opened, %d closed, %d open",
         *(done.judged_slots, done.series, len(done.opened), len(done.closed), done.open_incidents),
     )
-    return dg.MaterializeResult(metadata=_told(done, incidents) | _plots(client, done.opened, incidents))
+    plots = _plots(client, done.opened, incidents)
+    return dg.MaterializeResult(metadata={"incidents": _listed(incidents), **plots, **_told(done)})
 
 
-def _told(done: Judging, incidents: Sequence[Listed]) -> dict[str, Any]:
+def _told(done: Judging) -> dict[str, Any]:
     return {
-        "judged_slots": done.judged_slots,
-        "judged_series": done.series,
-        "findings": sum(done.findings.values()),
-        "findings_by_rule": dict(sorted(done.findings.items())),
-        "muted_findings": done.muted,
+        "open_incidents": done.open_incidents,
+        "open_critical_unacknowledged": done.calling_incidents,
         "opened_incidents": len(done.opened),
         "closed_incidents": len(done.closed),
         "pages": done.pages,
-        "open_incidents": done.open_incidents,
-        "open_critical_unacknowledged": done.calling_incidents,
+        "findings": sum(done.findings.values()),
+        "findings_by_rule": dict(sorted(done.findings.items())),
+        "muted_findings": done.muted,
+        "judged_slots": done.judged_slots,
+        "judged_series": done.series,
         "late_slots": done.late_slots,
         "judged_until": done.until_at.isoformat() if done.until_at else "",
-        "incidents": incident_table(incidents),
     }
 
 
@@ -102,18 +95,18 @@ def _plots(client: Postgres, opened: Sequence[int], incidents: Sequence[Listed])
     return {f"incident_{number}": incident_plot(client, number) for number in numbers[:SHOWN_PLOTS]}
 
 
-def incident_table(incidents: Sequence[Listed]) -> dg.TableMetadataValue:
-    """Open incidents, the worst first."""
-    return dg.MetadataValue.table([_record(one) for one in incidents[:SHOWN_ROWS]], _OPEN)
+def _listed(incidents: Sequence[Listed]) -> dg.MarkdownMetadataValue:
+    """Open incidents in words, the worst first: as many as the UI shows without a click, and at least one."""
+    lines = [_line(one) for one in incidents]
+    shown = [
+        line for line, size in zip(lines, accumulate(len(line) + 2 for line in lines), strict=True) if size <= ROOM
+    ]
+    shown = shown or [line[:ROOM] for line in lines[:1]]
+    left = len(lines) - len(shown)
+    more = [f"… and {left} more: holdfast anomalies list"] if left else []
+    return dg.MetadataValue.md("\n\n".join([*shown, *more]) or "No incident is open.")
 
 
-def _record(one: Listed) -> dg.TableRecord:
-    return dg.TableRecord(
-        {
-            "no": one.incident_id,
-            "severity": one.severity,
-            "since": f"{one.opened_at:%Y-%m-%d %H:%M}",
-            "acknowledged": (one.acknowledged_by or "") if one.is_acknowledged else "",
-            "what": one.sentence,
-        }
-    )
+def _line(one: Listed) -> str:
+    noted = f", acknowledged by {one.acknowledged_by}" if one.is_acknowledged else ""
+    return f"**{one.incident_id} {one.severity}** since {one.opened_at:%Y-%m-%d %H:%M} UTC{noted}: {one.sentence}"

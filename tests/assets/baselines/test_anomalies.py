@@ -8,6 +8,7 @@ import pytest
 from assets.baselines.acting import IncidentActConfig, incident_act
 from assets.baselines.anomalies import metric_anomalies
 from assets.baselines.checks_anomalies import no_open_critical_anomalies
+from holdfast.plots.picture import INLINE_LIMIT
 from orchestration.definitions import resources
 from orchestration.settings import load
 from tests.assets.baselines.deployment import Deployment, checks, metadata
@@ -36,9 +37,7 @@ def test_incidents_are_told_with_their_sentences_and_plots(deployment: Deploymen
         "open_critical_unacknowledged": 1,
     }
     assert told["judged_series"] == 6
-    (shown,) = (record.data for record in told["incidents"].records)
-    assert (shown["no"], shown["severity"], shown["since"]) == (1, "critical", "2026-01-13 09:00")
-    assert shown["what"].startswith("db1: CPU 7")
+    assert told["incidents"].startswith("**1 critical** since 2026-01-13 09:00 UTC: db1: CPU 7")
     assert "image/svg" in told["incident_1"]
     check = checks(result)["no_open_critical_anomalies"]
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
@@ -51,7 +50,7 @@ def test_a_second_run_has_the_same_keys_and_judges_nothing(deployment: Deploymen
     result = deployment.run(metric_anomalies, no_open_critical_anomalies)
     second = metadata(result, "metric_anomalies")
     assert first.keys() == second.keys()
-    assert (second["judged_slots"], second["incidents"].records) == (0, [])
+    assert (second["judged_slots"], second["incidents"]) == (0, "No incident is open.")
     assert checks(result)["no_open_critical_anomalies"].passed
 
 
@@ -97,3 +96,19 @@ def test_what_is_open_is_shown_again_by_every_run(deployment: Deployment) -> Non
     told = metadata(deployment.run(metric_anomalies), "metric_anomalies")
     assert told["opened_incidents"] == 0
     assert "image/svg" in told["incident_1"]
+
+
+def test_many_incidents_are_told_as_far_as_the_ui_shows_them(deployment: Deployment) -> None:
+    install(deployment.database_url, usual_fleet(), until_hour=2)
+    deployment.run(metric_anomalies)
+    rows(
+        deployment.database_url,
+        "insert into holdfast.incidents (incident_id, opened_at, last_finding_at, severity, score, root_server_id, "
+        "root_metric, sentence, server_ids, paged_at, page_count) "
+        "select n, now(), now(), 'warning', 0.7, 'web' || n, 'cpu_pct', repeat('odd ', 30), array['web' || n], now(), 1 "
+        "from generate_series(1, 40) as n returning 1",
+    )
+    told = metadata(deployment.run(metric_anomalies), "metric_anomalies")
+    assert len(told["incidents"]) <= INLINE_LIMIT
+    shown = told["incidents"].count("**") // 2
+    assert told["incidents"].endswith(f"… and {40 - shown} more: holdfast anomalies list")
