@@ -105,7 +105,8 @@ def test_many_incidents_are_told_as_far_as_the_ui_shows_them(deployment: Deploym
         deployment.database_url,
         "insert into holdfast.incidents (incident_id, opened_at, last_finding_at, severity, score, root_server_id, "
         "root_metric, sentence, server_ids, paged_at, page_count) "
-        "select n, now(), now(), 'warning', 0.7, 'web' || n, 'cpu_pct', repeat('odd ', 30), array['web' || n], now(), 1 "
+        "select n, now(), now(), 'warning', 0.7, 'web' || n, 'cpu_pct', repeat('odd ', 30), "
+        "array['web' || n], now(), 1 "
         "from generate_series(1, 40) as n returning 1",
     )
     told = metadata(deployment.run(metric_anomalies), "metric_anomalies")
