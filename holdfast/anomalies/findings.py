@@ -91,7 +91,9 @@ def explain(
         parts.append(f"usual at this time {usual(metric, *band, like=like)}")
     if not math.isnan(rank):
         of_what = _of_what(rank, learned_s)
-        if scale == "rough":
+        if scale == "jolt":
+            parts.append(f"a jolt larger than {of_what}")
+        elif scale == "rough":
             parts.append(f"more restless in the last two hours than {of_what}")
         else:
             more = "lower" if observed < expected else "higher"

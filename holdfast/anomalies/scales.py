@@ -15,7 +15,14 @@ from holdfast.baselines.grid import RESIDUALS
 
 Floats = npt.NDArray[np.float64]
 
-_SPANS_S: Final[Mapping[str, int]] = {"slot": 3600, "slot_1h": 3600, "slot_6h": 21_600, "step": 3600, "rough": 7200}
+_SPANS_S: Final[Mapping[str, int]] = {
+    "slot": 3600,
+    "slot_1h": 3600,
+    "slot_6h": 21_600,
+    "step": 3600,
+    "rough": 7200,
+    "jolt": 3600,
+}
 SCALES: Final = tuple(_SPANS_S)
 _ROWS: Final = [RESIDUALS.index(name) for name in SCALES]
 _SLOT: Final = SCALES.index("slot")
@@ -36,7 +43,7 @@ STILL_RESTLESS: Final = 0.7
 _HALF_HOUR: Final = 6
 # After a gap a mean of six hours is one of few slots, and those vary more than what was learned: two thirds have to be
 # there. A step reaches over fifteen slots, a slot is itself.
-_SLOTS: Final = {"slot": 1, "slot_1h": 12, "slot_6h": 72, "step": 15, "rough": 24}
+_SLOTS: Final = {"slot": 1, "slot_1h": 12, "slot_6h": 72, "step": 15, "rough": 24, "jolt": 4}
 _KNOWN: Final = 2 / 3
 # Slots follow each other: a week holds 28 means of six hours that are independent, and the rarest of 28 tells little
 # of a tail. Depths count by how many there were: in full of many, half of this many.

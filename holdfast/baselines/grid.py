@@ -27,11 +27,11 @@ NEEDED_S: Final = DAY_S
 
 # The sample against what is usual at this time of the day, and at any time; both as means of the last hour; the
 # first as a mean of six hours; and the range of the last hour. An hour is three samples where they are rare.
-# Then two that only fleets are judged by: the middle of the last three samples' differences from the usual against that
-# of the twelve before them; and the mean step from sample to sample in the last two hours.
-RESIDUALS: Final = ("slot", "level", "slot_1h", "level_1h", "slot_6h", "range_1h", "step", "rough")
+# Then three that only fleets are judged by: the middle of the last three samples' differences from the usual against
+# that of the twelve before them; the middle of the last 24 steps from sample to sample; and the mean of the last four.
+RESIDUALS: Final = ("slot", "level", "slot_1h", "level_1h", "slot_6h", "range_1h", "step", "rough", "jolt")
 KINDS: Final = len(RESIDUALS)
-# The first of them make the score of a series alone. The last two cost it 2 points on NAB: they add what is sudden.
+# The first of them make the score of a series alone. The others cost it 2 points on NAB: they add what is sudden.
 SCORED: Final = 6
 
 Floats = npt.NDArray[np.float64]

@@ -1,5 +1,6 @@
 """What may be unusual about a sample: several simple residuals, each in the metric's unit."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,12 +13,14 @@ _FEW: Final = 3
 # Sums are of whole numbers of 2 ** -28 units, cut at 2 ** 22 units: exact, whatever the order and the beginning.
 _FRACTION_BITS: Final = 28
 _CUT: Final = 2.0**50
-# Differences from the slot, from the level, and from the sample before, of which there are means of an hour, an hour,
-# the lookback, and two hours.
-_MEANT: Final = np.array([0, 1, 0, 2])
+# Differences from the slot and from the level, of which there are means of an hour, an hour and the lookback.
+_MEANT: Final = np.array([0, 1, 0])
 # Samples whose middle is now, and whose middle was before.
 _NOW: Final = 3
 _BEFORE: Final = 12
+# Steps whose middle tells how restless a series is, and those whose mean tells that it was jolted.
+_RESTLESS: Final = 24
+_JOLTED: Final = 4
 _NOTHING: Final = np.array([np.nan])
 
 
@@ -53,18 +56,17 @@ def magnitudes_of(usual: Usual, at_s: Ints, values: Floats, first: int) -> Float
     Returns:
         Array (kinds, n - first), in the metric's unit; NaN where a residual cannot be told.
     """
-    hours, two_hours, lookbacks = (
-        np.searchsorted(at_s, at_s[first:] - length, side="right") for length in (HOUR_S, 2 * HOUR_S, LOOKBACK_S)
-    )
-    steps = np.abs(values - np.concatenate([_NOTHING, values[:-1]]))
-    differences = np.stack([values - usual.centre[slot_of_day(at_s)], values - usual.level, steps])
+    hours, lookbacks = (np.searchsorted(at_s, at_s[first:] - length, side="right") for length in (HOUR_S, LOOKBACK_S))
+    differences = np.stack([values - usual.centre[slot_of_day(at_s)], values - usual.level])
     found = np.empty((KINDS, len(values) - first))
-    found[:2] = differences[:2, first:]
-    # The first sample's step leads out of its time.
-    begins = np.stack([hours, hours, lookbacks, _no_fewer(two_hours, lookbacks, first) + 1])
-    found[[2, 3, 4, 7]] = _means(differences, usual.unit_exponent, begins, first)
+    found[:2] = differences[:, first:]
+    found[2:5] = _means(differences, usual.unit_exponent, np.stack([hours, hours, lookbacks]), first)
     found[5] = _ranges(values, _no_fewer(hours, lookbacks, first), first)
-    found[6] = _middles(differences[0], lookbacks, first)
+    found[6] = _over(differences[0], _BEFORE + _NOW, lookbacks, first, _moved)
+    steps = np.abs(values - np.concatenate([_NOTHING, values[:-1]]))
+    # The first step of a window leads out of it, so the sample before has to be within reach as well.
+    found[7] = _over(steps, _RESTLESS, lookbacks + 1, first, _medians)
+    found[8] = _over(steps, _JOLTED, lookbacks + 1, first, _jolted)
     # A residual belongs to a sample: where there is none, the hour before has been judged already.
     found[:, np.isnan(values[first:])] = np.nan
     magnitudes = np.abs(found)
@@ -73,7 +75,7 @@ def magnitudes_of(usual: Usual, at_s: Ints, values: Floats, first: int) -> Float
 
 
 def _no_fewer(hours: Ints, lookbacks: Ints, first: int) -> Ints:
-    """Where a time begins, but no later than the third sample back, and no earlier than the lookback."""
+    """Where an hour begins, but no later than the third sample back, and no earlier than the lookback."""
     third = np.arange(first, first + len(hours)) - (_FEW - 1)
     return np.maximum(np.minimum(hours, third), lookbacks)
 
@@ -88,15 +90,24 @@ def _ranges(values: Floats, begins: Ints, first: int) -> Floats:
     return np.asarray(highest - lowest)
 
 
-def _middles(differences: Floats, lookbacks: Ints, first: int) -> Floats:
-    """How far the middle of the last three differences is from that of the twelve before; NaN without twelve."""
-    found = np.full(len(lookbacks), np.nan)
-    begins = np.arange(first, first + len(lookbacks)) - (_BEFORE + _NOW - 1)
-    told = np.flatnonzero(begins >= lookbacks)
+def _over(values: Floats, size: int, reach: Ints, first: int, reduce: Callable[[Floats], Floats]) -> Floats:
+    """What becomes of each sample's last ``size`` values, itself included; NaN where they begin before ``reach``."""
+    found = np.full(len(reach), np.nan)
+    begins = np.arange(first, first + len(reach)) - (size - 1)
+    told = np.flatnonzero(begins >= reach)
     if len(told):
-        windows = np.lib.stride_tricks.sliding_window_view(differences, _BEFORE + _NOW)[begins[told]]
-        found[told] = _medians(windows[:, _BEFORE:]) - _medians(windows[:, :_BEFORE])
+        found[told] = reduce(np.lib.stride_tricks.sliding_window_view(values, size)[begins[told]])
     return found
+
+
+def _moved(windows: Floats) -> Floats:
+    """How far the middle of the last differences is from that of those before."""
+    return np.asarray(_medians(windows[:, _BEFORE:]) - _medians(windows[:, :_BEFORE]))
+
+
+def _jolted(windows: Floats) -> Floats:
+    """The mean of four, added in pairs: the same for one sample as for many."""
+    return np.asarray(((windows[:, 0] + windows[:, 1]) + (windows[:, 2] + windows[:, 3])) / _JOLTED)
 
 
 def _medians(windows: Floats) -> Floats:
@@ -114,7 +125,7 @@ def _means(differences: Floats, unit_exponent: int, begins: Ints, first: int) ->
     scale = 2.0 ** (_FRACTION_BITS - (0 if unit_exponent == UNKNOWN else unit_exponent))
     known = ~np.isnan(differences)
     cut = np.minimum(np.maximum(differences * scale, -_CUT), _CUT)
-    sums, counts = np.zeros((2, *np.add(differences.shape, (0, 1))), np.int64)
+    sums, counts = np.zeros((2, 2, differences.shape[1] + 1), np.int64)
     np.cumsum(np.where(known, np.rint(cut), 0.0).astype(np.int64), axis=1, out=sums[:, 1:])
     np.cumsum(known, axis=1, out=counts[:, 1:])
     totals = counts[_MEANT, first + 1 :] - counts[_MEANT[:, None], begins]

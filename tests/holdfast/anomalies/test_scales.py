@@ -55,7 +55,7 @@ def test_after_a_gap_a_mean_waits_until_most_of_it_is_there() -> None:
     values = np.concatenate([np.full(72, np.nan), np.arange(72.0)])
     told = is_told(values, values - 100, 0)
     first = {name: int(np.argmax(told[row])) - 72 for row, name in enumerate(SCALES)}
-    assert first == {"slot": 0, "slot_1h": 7, "slot_6h": 47, "step": 9, "rough": 15}
+    assert first == {"slot": 0, "slot_1h": 7, "slot_6h": 47, "step": 9, "rough": 15, "jolt": 2}
 
 
 def test_six_hours_are_not_on_one_side_because_of_half_an_hour() -> None:

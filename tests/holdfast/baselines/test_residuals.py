@@ -29,11 +29,10 @@ def plainly(usual: Usual, at_s: np.ndarray, values: np.ndarray, i: int) -> list[
     step = np.nan
     if i >= 14 and since[i - 14]:
         step = np.median(from_slot[i - 2 : i + 1]) - np.median(from_slot[i - 14 : i - 2])
-    few = max(min(int(np.argmax(at_s > at_s[i] - 2 * HOUR_S)), i - 2), int(np.argmax(since)))
-    steps = [abs(values[j] - values[j - 1]) for j in range(few + 1, i + 1)]
-    known = [x for x in steps if not np.isnan(x)]
-    rough = np.mean(known) if known else np.nan
-    return [abs(x) for x in (from_slot[i], from_level[i], *means, ranged.max() - ranged.min(), step, rough)]
+    steps = [np.nan, *np.abs(np.diff(values))]
+    rough = np.median(steps[i - 23 : i + 1]) if i >= 24 and since[i - 24] else np.nan
+    jolt = np.mean(steps[i - 3 : i + 1]) if i >= 4 and since[i - 4] else np.nan
+    return [abs(x) for x in (from_slot[i], from_level[i], *means, ranged.max() - ranged.min(), step, rough, jolt)]
 
 
 @given(instants, st.data())
