@@ -9,11 +9,14 @@ from typing import Any, Final, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from holdfast.baselines.grid import RESIDUALS
 from holdfast.errors import BaselineVersionError, DamagedBaselineError
 
 FORMAT: Final = 1
 _MAGIC: Final = {"memory": b"HFBM", "baseline": b"HFBB", "detector": b"HFBD"}
-_HEAD: Final = struct.Struct("<4sHII")
+# Histograms and tails have a row per residual: learned with others, they mean something else.
+_RESIDUALS: Final = zlib.crc32(" ".join(RESIDUALS).encode())
+_HEAD: Final = struct.Struct("<4sHIII")
 # First column in use, and the one after the last.
 _USED: Final = struct.Struct("<HH")
 # Higher levels take ten times the time for a tenth of the size.
@@ -23,7 +26,7 @@ Learned = TypeVar("Learned", bound=Any)
 
 
 def to_bytes(learned: Any, kind: str) -> bytes:
-    """Header (magic, format, length and CRC-32 of the payload), then the deflated payload."""
+    """Header (magic, format, digest of the residuals, length and CRC-32 of the payload), then the deflated payload."""
     return sealed(payload(learned), kind)
 
 
@@ -97,7 +100,7 @@ def _canonical(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def sealed(body: bytes, kind: str) -> bytes:
     """A payload with its header, deflated."""
-    return _HEAD.pack(_MAGIC[kind], FORMAT, len(body), zlib.crc32(body)) + zlib.compress(body, _LEVEL)
+    return _HEAD.pack(_MAGIC[kind], FORMAT, _RESIDUALS, len(body), zlib.crc32(body)) + zlib.compress(body, _LEVEL)
 
 
 def opened(data: bytes, kind: str) -> bytes:
@@ -109,8 +112,8 @@ def opened(data: bytes, kind: str) -> bytes:
     """
     if len(data) < _HEAD.size or data[:4] != _MAGIC[kind]:
         raise DamagedBaselineError(f"{kind}: begins with {bytes(data[:4])!r}, not {_MAGIC[kind]!r}. {_ADVICE}")
-    _, version, length, checksum = _HEAD.unpack_from(data)
-    _demand_format(kind, version)
+    _, version, residuals, length, checksum = _HEAD.unpack_from(data)
+    _demand_format(kind, version, is_alike=residuals == _RESIDUALS)
     try:
         body = zlib.decompress(data[_HEAD.size :])
     except zlib.error as error:
@@ -122,7 +125,7 @@ def opened(data: bytes, kind: str) -> bytes:
 
 def to_document(learned: Any, kind: str) -> dict[str, Any]:
     """Fields by name, as JSON's types: NaN is null, infinities are text, whole numbers lose their last zeros."""
-    return {"holdfast": kind, "format": FORMAT} | {
+    return {"holdfast": kind, "format": FORMAT, "residuals": list(RESIDUALS)} | {
         field.name: _plain(np.asarray(getattr(learned, field.name)).tolist()) for field in dataclasses.fields(learned)
     }
 
@@ -136,7 +139,7 @@ def from_document(like: Learned, document: dict[str, Any], kind: str) -> Learned
     """
     if document.get("holdfast") != kind:
         raise DamagedBaselineError(f"{kind}: the document says {document.get('holdfast')!r}. {_ADVICE}")
-    _demand_format(kind, document.get("format"))
+    _demand_format(kind, document.get("format"), is_alike=document.get("residuals") == list(RESIDUALS))
     found: dict[str, Any] = {}
     for field in dataclasses.fields(like):
         example = getattr(like, field.name)
@@ -152,11 +155,12 @@ def from_document(like: Learned, document: dict[str, Any], kind: str) -> Learned
 _ADVICE: Final = "Nothing was read of it: take an undamaged copy from the vault, or learn it again from the history"
 
 
-def _demand_format(kind: str, found: object) -> None:
-    if found != FORMAT:
+def _demand_format(kind: str, found: object, *, is_alike: bool) -> None:
+    if found != FORMAT or not is_alike:
+        residuals = "" if is_alike else " and was learned with other residuals"
         raise BaselineVersionError(
-            f"{kind}: its format is {found}, this version of Holdfast reads format {FORMAT}. Nothing was read of it: "
-            "export it again with this version, or learn it again from the history"
+            f"{kind}: its format is {found}{residuals}, this version of Holdfast reads format {FORMAT}. Nothing was "
+            "read of it: export it again with this version, or learn it again from the history"
         )
 
 

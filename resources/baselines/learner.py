@@ -16,6 +16,7 @@ from resources.baselines.store import (
     Unit,
     UnreadableMemory,
     begin_anew,
+    named,
     read_memories,
     read_units,
     save,
@@ -184,14 +185,12 @@ def _folded(
 def _mend(
     db: Transaction, broken: Sequence[UnreadableMemory], until_s: int, learned: Learned, log: logging.Logger
 ) -> None:
-    for one in broken:
-        log.warning(
-            "baselines: the memory of %s of %s cannot be read; it is kept in holdfast.baseline_versions and learned "
-            "anew from up to %d days of history. To have what was learned before that, import the vault's newest "
-            "export: %s",
-            one.metric, one.server_id, DAYS, one.reason,
-        )  # fmt: skip
-        learned.set_aside[one.key] = "unreadable"
+    log.warning(
+        "baselines: the memory of %s cannot be read; it is kept in holdfast.baseline_versions and learned anew from up "
+        "to %d days of history. To have what was learned before that, import the vault's newest export: %s",
+        named(one.key for one in broken), DAYS, broken[0].reason,
+    )  # fmt: skip
+    learned.set_aside |= {one.key: "unreadable" for one in broken}
     _learn_anew(db, broken, "unreadable", until_s)
 
 

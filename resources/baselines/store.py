@@ -16,6 +16,9 @@ from resources.servers import read_templates
 
 _LOG: Final = logging.getLogger("holdfast")
 
+# Series that a line in the log names.
+_NAMED: Final = 5
+
 Unit = tuple[int, int]
 
 
@@ -131,9 +134,19 @@ def baselines_in_force(db: Transaction, log: logging.Logger = _LOG) -> dict[Seri
     be read is too, with a warning, until the next learning writes it anew.
     """
     own, unreadable = _read_own(db)
-    for (server_id, metric), reason in unreadable.items():
-        log.warning("baselines: %s of %s is not judged by its own baseline: %s", metric, server_id, reason)
+    if unreadable:
+        log.warning(
+            "baselines: %s not judged by its own baseline until it is learned anew, which the next learning does: %s",
+            named(unreadable), next(iter(unreadable.values())),
+        )  # fmt: skip
     return _in_force(db, own)
+
+
+def named(series: Iterable[SeriesKey]) -> str:
+    """Some series by name, and how many more: one line in a log, however many they are."""
+    names = [f"{metric} of {server_id}" for server_id, metric in series]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def settle_origins(db: Transaction) -> None:

@@ -99,3 +99,12 @@ def test_a_document_that_is_not_whole_is_refused(damage: Callable[[dict[str, Any
     damage(document)
     with pytest.raises(DamagedBaselineError):
         Memory.from_document(document)
+
+
+def test_what_was_learned_with_other_residuals_is_not_taken_for_damaged() -> None:
+    data = bytearray(MEMORY.to_bytes())
+    data[6] ^= 1
+    with pytest.raises(BaselineVersionError, match="learned with other residuals"):
+        Memory.from_bytes(bytes(data))
+    with pytest.raises(BaselineVersionError, match="learned with other residuals"):
+        Memory.from_document(MEMORY.to_document() | {"residuals": ["slot"]})
