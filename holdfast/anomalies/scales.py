@@ -31,12 +31,15 @@ _SPANS: Final = np.array([[_SPANS_S[name]] for name in SCALES], np.float64)
 _HOUR: Final = SCALES.index("slot_1h")
 _SIX_HOURS: Final = SCALES.index("slot_6h")
 _ROUGH: Final = SCALES.index("rough")
+_JOLT: Final = SCALES.index("jolt")
 # Means stay rare for hours after all is well again. A mean of an hour counts while the slot and the one before are
 # further from the usual value than two in three; one of six hours while the hour is further than nine in ten; both
 # while three in four slots (of the hour, of three hours) are on one side: a short spike makes no long shift. And
 # restlessness of two hours while the last half hour has most of it.
 OFF_DEPTH: Final = 0.5
 HOUR_OFF_DEPTH: Final = 1.0
+# One of the slots of a jolt is further than 99 in 100: outside of the band that people are shown.
+JOLT_OFF_DEPTH: Final = 2.0
 ONE_SIDED: Final = 0.5
 _SIDE_SLOTS: Final = (12, 36)
 STILL_RESTLESS: Final = 0.7
@@ -48,11 +51,11 @@ _KNOWN: Final = 2 / 3
 # Slots follow each other: a week holds 28 means of six hours that are independent, and the rarest of 28 tells little
 # of a tail. Depths count by how many there were: in full of many, half of this many.
 HALF_OF: Final = 4.0
-# A rarity of 1 in 12 000 slots pages. On simulated fleets that is one false page per server in six days; 0.3 more or
+# A rarity of 1 in 8 000 slots pages. On simulated fleets that is one false page per server in five days; 0.3 more or
 # less change the recall of failures by a hundredth.
-PAGING_DEPTH: Final = 4.1
-# In company it is 1 in 8 000.
-WEAK_DEPTH: Final = 3.9
+PAGING_DEPTH: Final = 3.9
+# In company it is 1 in 5 000.
+WEAK_DEPTH: Final = 3.7
 
 # Below these deviations nobody acts, however rare they are: half a point of disk, a quarter point of errors.
 MATERIAL_SHARE: Final = 0.03
@@ -112,6 +115,10 @@ def evidence_of(
     found[_SLOT] = np.where(is_same_side, both, 0.0)
     found[_SIX_HOURS] = np.where(found[_HOUR] >= HOUR_OFF_DEPTH, found[_SIX_HOURS], 0.0)
     found[_HOUR] = np.where(found[_SLOT] >= OFF_DEPTH, found[_HOUR], 0.0)
+    # A jolt within what is usual is the noise of a quiet series.
+    before = np.concatenate([[0.0], depths[_SLOT, :-2]]) if depths.shape[1] > 1 else depths[_SLOT, 1:]
+    furthest = np.maximum(np.maximum(depths[_SLOT, 1:], depths[_SLOT, :-1]), before)
+    found[_JOLT] = np.where(furthest >= JOLT_OFF_DEPTH, found[_JOLT], 0.0)
     leading = np.argmax(found, axis=0)
     return np.take_along_axis(found, leading[None, :], axis=0)[0], leading
 
