@@ -51,11 +51,11 @@ _KNOWN: Final = 2 / 3
 # Slots follow each other: a week holds 28 means of six hours that are independent, and the rarest of 28 tells little
 # of a tail. Depths count by how many there were: in full of many, half of this many.
 HALF_OF: Final = 4.0
-# A rarity of 1 in 8 000 slots pages. On simulated fleets that is one false page per server in five days; 0.3 more or
+# A rarity of 1 in 12 000 slots pages. On simulated fleets that is one false page per server in six days; 0.3 more or
 # less change the recall of failures by a hundredth.
-PAGING_DEPTH: Final = 3.9
-# In company it is 1 in 5 000.
-WEAK_DEPTH: Final = 3.7
+PAGING_DEPTH: Final = 4.1
+# In company it is 1 in 8 000.
+WEAK_DEPTH: Final = 3.9
 
 # Below these deviations nobody acts, however rare they are: half a point of disk, a quarter point of errors.
 MATERIAL_SHARE: Final = 0.03
