@@ -1,4 +1,4 @@
-"""All benchmarks, one after the other, each in a process of its own: ``python -m benchmarks``, 20 minutes."""
+"""All benchmarks, one after the other, each in a process of its own: ``python -m benchmarks``, 30 minutes."""
 
 import argparse
 import subprocess
@@ -22,7 +22,7 @@ def main() -> None:
 def _commands(nab: Path | None, *, is_quick: bool) -> list[list[str]]:
     quick = ["--quick"] if is_quick else []
     real = [["storage", "--nab", str(nab), *quick]] if nab else []
-    names = ("storage", "queries", "merge", "redis_commands", "losses")
+    names = ("storage", "queries", "merge", "redis_commands", "losses", "baselines", "learning", "scenarios")
     return [*real, *([name, *quick] for name in names), ["scrape", *(["--targets", "100"] if is_quick else [])]]
 
 
