@@ -41,9 +41,10 @@ SATURATED_DEPTH: Final = 2.3
 UNLEARNED_SLOTS: Final = 12
 # A ceiling in percent that hurts when it is reached. Cache hits are best there, errors are judged by statistics.
 CEILINGS: Final = frozenset({"cpu_pct", "memory_pct", "disk_pct"})
-# As rare as tails can tell (1 in 100 000 000): no second opinion is needed. Of a metric that is a cause or a symptom of
-# its own only: that much traffic is rare, and no reason to wake anybody.
-CRITICAL_DEPTH: Final = 8.0
+# As rare as tails can tell, of what users feel at once, and to the worse. That much traffic, or an emptier disk, is as
+# rare and no reason to wake anybody.
+CRITICAL_DEPTH: Final = 7.5
+FELT: Final = frozenset({"error_pct", "response_ms"})
 
 RULE_SCORE: Final = 0.7
 CRITICAL_RULE_SCORE: Final = 0.9
@@ -57,7 +58,7 @@ def out_of_the_ordinary(grid: Grid) -> Iterator[Finding]:
             row,
             column,
             rule=STATISTICS,
-            severity=CRITICAL if depth >= CRITICAL_DEPTH else WARNING,
+            severity=CRITICAL if depth >= CRITICAL_DEPTH and _is_felt(grid, row, column) else WARNING,
             score=score_of(depth),
             sentence=_usually(grid, row, column, SCALES[int(grid.leading[row, column])], depth),
         )
@@ -124,6 +125,10 @@ def saturations(grid: Grid) -> Iterator[Finding]:
             sentence=_usually(grid, row, column, depth=_known(grid.level_depth[row, column]))
             + f": at its ceiling for {SLOT_S // 60} min or more",
         )
+
+
+def _is_felt(grid: Grid, row: int, column: int) -> bool:
+    return grid.keys[row][1] in FELT and bool(grid.judged[row, column] > grid.high[row, column])
 
 
 def _seldom_saturated(grid: Grid) -> npt.NDArray[np.bool_]:

@@ -131,6 +131,17 @@ def test_statistics_finds_a_level_nobody_saw_and_says_so() -> None:
     assert findings[0].sentence.endswith("of the last 8 days") or findings[0].sentence.endswith("in the last 8 days")
 
 
+@pytest.mark.parametrize(
+    ("metric", "value", "severity"),
+    [("response_ms", 900.0, "critical"), ("throughput_rps", 900.0, "warning"), ("response_ms", 1.0, "warning")],
+)
+def test_only_what_users_feel_is_critical_by_statistics_alone(metric: str, value: float, severity: str) -> None:
+    findings = list(out_of_the_ordinary(grid({("web1", metric): live(usual(metric), 9, *[value] * 6)})))
+    inside = [f for f in findings if LIVE_S + 9 * 3600 <= f.at_s < LIVE_S + 9 * 3600 + 1800]
+    assert severity in {f.severity for f in inside}
+    assert ("critical" in {f.severity for f in findings}) == (severity == "critical")
+
+
 @pytest.mark.parametrize("new", [(0.0,) * 12, (99.0,) * 12, (33.33,) * 24])
 def test_no_rule_looks_ahead(new: tuple[float, ...]) -> None:
     whole = live(usual(), 9, *new)
