@@ -172,7 +172,7 @@ def _read_own(db: Transaction) -> tuple[Own, dict[SeriesKey, str]]:
     """Every series' own baseline with its version and origin, and why others cannot be read."""
     own: Own = {}
     unreadable: dict[SeriesKey, str] = {}
-    for server_id, metric, version, origin, state in db.rows("baselines/newest_baselines"):
+    for server_id, metric, version, origin, state in db.rows_in_binary("baselines/newest_baselines"):
         try:
             own[server_id, metric] = Baseline.from_bytes(state), version, origin
         except (DamagedBaselineError, BaselineVersionError) as error:
