@@ -102,8 +102,10 @@ def run(name: str, seed: int, learning_days: int | None, as_json: bool) -> None:
     from resources.scenarios.ready import find_scenario
 
     logging.basicConfig(level=logging.WARNING if as_json else logging.INFO, format="%(message)s")
-    # Whoever stops it politely finds nothing left of the servers it started.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Whoever stops it politely finds nothing left of the servers it started. With Python's own handler asyncio would
+    # make a cancellation of Ctrl-C, and forget it where what it cancels is just done.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     scenario = find_scenario(name)
     if learning_days is not None:
         scenario = with_learning(scenario, learning_days)
@@ -113,6 +115,10 @@ def run(name: str, seed: int, learning_days: int | None, as_json: bool) -> None:
     else:
         _report(done)
     raise SystemExit(1 if any(result.is_missed for result in done.outcome.results) else 0)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 @scenarios.command()
