@@ -8,36 +8,35 @@ from typing import Any, Final
 import dagster as dg
 
 from assets.baselines.plots import incident_plot
+from assets.baselines.tables import GROUP, REQUIRED
 from assets.metrics.tables import OWNERS, table
 from holdfast.plots.picture import INLINE_LIMIT
 from resources.anomalies.judging import Judging, judge_due
 from resources.anomalies.store import Listed, listed
 from resources.postgres import Postgres, PostgresResource
 
-GROUP: Final = "baselines"
 # Dagster's UI hides longer Markdown behind a button; this leaves a line for what finds no room.
 ROOM: Final = INLINE_LIMIT - 60
 # A plot is some kilobytes of the event log; what opens all at once is one cause more often than twenty.
 SHOWN_PLOTS: Final = 3
 
-_REQUIRED: Final = dg.TableColumnConstraints(nullable=False)
 
 ANOMALIES: Final = dg.TableSchema(
     [
-        dg.TableColumn("server_id", "text", "The server; * is the fleet", _REQUIRED),
-        dg.TableColumn("metric", "text", "The metric; * is all of a server: it was silent", _REQUIRED),
-        dg.TableColumn("started_at", "timestamptz", "Start of its first unusual slot of 5 minutes", _REQUIRED),
+        dg.TableColumn("server_id", "text", "The server; * is the fleet", REQUIRED),
+        dg.TableColumn("metric", "text", "The metric; * is all of a server: it was silent", REQUIRED),
+        dg.TableColumn("started_at", "timestamptz", "Start of its first unusual slot of 5 minutes", REQUIRED),
         dg.TableColumn("ended_at", "timestamptz", "End of its last one, null while it goes on"),
-        dg.TableColumn("severity", "text", "warning or critical, the highest so far", _REQUIRED),
-        dg.TableColumn("score", "double precision", "0 to 1, the highest so far", _REQUIRED),
+        dg.TableColumn("severity", "text", "warning or critical, the highest so far", REQUIRED),
+        dg.TableColumn("score", "double precision", "0 to 1, the highest so far", REQUIRED),
         dg.TableColumn("expected_low", "double precision", "Lower end of the band expected at the highest score"),
         dg.TableColumn("expected_high", "double precision", "Upper end of that band"),
         dg.TableColumn("observed", "double precision", "The value there, null where there is none"),
-        dg.TableColumn("incident_id", "bigint", "The incident it is part of", _REQUIRED),
-        dg.TableColumn("rule", "text", "What found it", _REQUIRED),
-        dg.TableColumn("is_root", "boolean", "Whether the incident likely began here", _REQUIRED),
-        dg.TableColumn("sentence", "text", "What it says, with its numbers", _REQUIRED),
-        dg.TableColumn("last_finding_at", "timestamptz", "Start of its last unusual slot", _REQUIRED),
+        dg.TableColumn("incident_id", "bigint", "The incident it is part of", REQUIRED),
+        dg.TableColumn("rule", "text", "What found it", REQUIRED),
+        dg.TableColumn("is_root", "boolean", "Whether the incident likely began here", REQUIRED),
+        dg.TableColumn("sentence", "text", "What it says, with its numbers", REQUIRED),
+        dg.TableColumn("last_finding_at", "timestamptz", "Start of its last unusual slot", REQUIRED),
         dg.TableColumn("baseline_version", "integer", "Version of the baseline it was judged by"),
         dg.TableColumn("baseline_origin", "text", "Whose baseline that was: its own, or its kind's"),
     ]

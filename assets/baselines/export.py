@@ -1,17 +1,15 @@
 """``baseline_export``: what was learned, in the vault, so that a lost database does not lose it."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
 
 import dagster as dg
 
 from assets.baselines.learned import baseline_templates
+from assets.baselines.tables import GROUP
 from assets.metrics.tables import OWNERS
 from resources.baselines.vaulting import export_baselines, forget_old, nightly_name
 from resources.folder import FolderVaultResource
 from resources.postgres import PostgresResource
-
-GROUP: Final = "baselines"
 
 
 @dg.asset(

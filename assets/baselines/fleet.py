@@ -5,7 +5,7 @@ from typing import Final
 
 import dagster as dg
 
-from assets.baselines.slots import GROUP
+from assets.baselines.tables import GROUP
 from assets.metrics.tables import OWNERS
 from holdfast.plots import day_chart
 from resources.baselines.fleet import FleetDay, ServerDay, fleet_day

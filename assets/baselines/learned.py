@@ -6,6 +6,7 @@ from typing import Any, Final
 import dagster as dg
 
 from assets.baselines.slots import server_metrics_slots
+from assets.baselines.tables import GROUP, REQUIRED
 from assets.baselines.templates import server_templates
 from assets.metrics.history import server_metrics_history
 from assets.metrics.tables import OWNERS, table
@@ -13,10 +14,8 @@ from holdfast.baselines.status import LEARNED
 from resources.baselines.learner import Learned, learn_due
 from resources.postgres import PostgresResource
 
-GROUP: Final = "baselines"
 SHOWN_ROWS: Final = 30
 
-_REQUIRED: Final = dg.TableColumnConstraints(nullable=False)
 
 BASELINES: Final = dg.TableSchema(
     [
@@ -39,13 +38,13 @@ BASELINES: Final = dg.TableSchema(
 
 _SHOWN: Final = dg.TableSchema(
     [
-        dg.TableColumn("server_id", "text", "The server", _REQUIRED),
-        dg.TableColumn("metric", "text", "The metric", _REQUIRED),
-        dg.TableColumn("version", "int", "Only ever rises", _REQUIRED),
-        dg.TableColumn("status", "text", "learned, or how far learning is", _REQUIRED),
-        dg.TableColumn("origin", "text", "Whose band judges it", _REQUIRED),
+        dg.TableColumn("server_id", "text", "The server", REQUIRED),
+        dg.TableColumn("metric", "text", "The metric", REQUIRED),
+        dg.TableColumn("version", "int", "Only ever rises", REQUIRED),
+        dg.TableColumn("status", "text", "learned, or how far learning is", REQUIRED),
+        dg.TableColumn("origin", "text", "Whose band judges it", REQUIRED),
         dg.TableColumn("learned_until", "text", "End of the learned window, UTC"),
-        dg.TableColumn("coverage", "float", "Share of the learned window that has samples", _REQUIRED),
+        dg.TableColumn("coverage", "float", "Share of the learned window that has samples", REQUIRED),
     ]
 )
 

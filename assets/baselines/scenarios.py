@@ -7,7 +7,8 @@ from typing import Final
 import dagster as dg
 from pydantic import Field
 
-from assets.baselines.templates import GROUP, server_templates
+from assets.baselines.tables import GROUP, REQUIRED
+from assets.baselines.templates import server_templates
 from assets.metrics.tables import OWNERS, table
 from holdfast.scenarios.casting import with_learning
 from holdfast.scenarios.outcome import Result
@@ -21,38 +22,37 @@ from resources.scenarios.stage import Stage
 LEAST_RECALL: Final = 0.7
 MOST_FALSE_PAGES: Final = 1.0
 
-_REQUIRED: Final = dg.TableColumnConstraints(nullable=False)
 
 EXECUTIONS: Final = dg.TableSchema(
     [
-        dg.TableColumn("execution_id", "bigint", "Number of the execution", _REQUIRED),
-        dg.TableColumn("name", "text", "The scenario", _REQUIRED),
-        dg.TableColumn("seed", "bigint", "Seed of the simulation: the same gives the same results", _REQUIRED),
-        dg.TableColumn("parameters", "jsonb", "The scenario as declared, and the servers it was played on", _REQUIRED),
-        dg.TableColumn("fleet", "text", "declared: on the real servers' templates; or sample", _REQUIRED),
-        dg.TableColumn("started_at", "timestamptz", "When the execution began", _REQUIRED),
-        dg.TableColumn("ended_at", "timestamptz", "When it was over", _REQUIRED),
-        dg.TableColumn("played_from", "timestamptz", "Virtual time at which things could break", _REQUIRED),
-        dg.TableColumn("played_until", "timestamptz", "Virtual time at which the play ended", _REQUIRED),
-        dg.TableColumn("affected_servers", "text[]", "Simulated servers that showed a failure", _REQUIRED),
-        dg.TableColumn("failures", "integer", "Failures that were played", _REQUIRED),
-        dg.TableColumn("detected", "integer", "Failures for which an incident called for attention", _REQUIRED),
-        dg.TableColumn("false_pages", "integer", "Calls for attention that no failure explains", _REQUIRED),
-        dg.TableColumn("false_pages_a_server_day", "double precision", "The same per server and day", _REQUIRED),
+        dg.TableColumn("execution_id", "bigint", "Number of the execution", REQUIRED),
+        dg.TableColumn("name", "text", "The scenario", REQUIRED),
+        dg.TableColumn("seed", "bigint", "Seed of the simulation: the same gives the same results", REQUIRED),
+        dg.TableColumn("parameters", "jsonb", "The scenario as declared, and the servers it was played on", REQUIRED),
+        dg.TableColumn("fleet", "text", "declared: on the real servers' templates; or sample", REQUIRED),
+        dg.TableColumn("started_at", "timestamptz", "When the execution began", REQUIRED),
+        dg.TableColumn("ended_at", "timestamptz", "When it was over", REQUIRED),
+        dg.TableColumn("played_from", "timestamptz", "Virtual time at which things could break", REQUIRED),
+        dg.TableColumn("played_until", "timestamptz", "Virtual time at which the play ended", REQUIRED),
+        dg.TableColumn("affected_servers", "text[]", "Simulated servers that showed a failure", REQUIRED),
+        dg.TableColumn("failures", "integer", "Failures that were played", REQUIRED),
+        dg.TableColumn("detected", "integer", "Failures for which an incident called for attention", REQUIRED),
+        dg.TableColumn("false_pages", "integer", "Calls for attention that no failure explains", REQUIRED),
+        dg.TableColumn("false_pages_a_server_day", "double precision", "The same per server and day", REQUIRED),
         dg.TableColumn("are_roots_right", "boolean", "Whether every detected failure's incident names its server"),
-        dg.TableColumn("results", "jsonb", "One object per failure: what, when, detected or missed", _REQUIRED),
-        dg.TableColumn("false_page_details", "jsonb", "One object per false page", _REQUIRED),
+        dg.TableColumn("results", "jsonb", "One object per failure: what, when, detected or missed", REQUIRED),
+        dg.TableColumn("false_page_details", "jsonb", "One object per false page", REQUIRED),
     ]
 )
 
 RESULTS: Final = dg.TableSchema(
     [
-        dg.TableColumn("scenario", "text", "The scenario", _REQUIRED),
-        dg.TableColumn("failure", "text", "Kind of failure", _REQUIRED),
-        dg.TableColumn("server", "text", "Simulated server", _REQUIRED),
-        dg.TableColumn("started", "text", "Virtual time, UTC", _REQUIRED),
-        dg.TableColumn("detected_after", "text", "Minutes from its start, or missed", _REQUIRED),
-        dg.TableColumn("said", "text", "The incident's sentence", _REQUIRED),
+        dg.TableColumn("scenario", "text", "The scenario", REQUIRED),
+        dg.TableColumn("failure", "text", "Kind of failure", REQUIRED),
+        dg.TableColumn("server", "text", "Simulated server", REQUIRED),
+        dg.TableColumn("started", "text", "Virtual time, UTC", REQUIRED),
+        dg.TableColumn("detected_after", "text", "Minutes from its start, or missed", REQUIRED),
+        dg.TableColumn("said", "text", "The incident's sentence", REQUIRED),
     ]
 )
 

@@ -5,20 +5,18 @@ from typing import Final
 
 import dagster as dg
 
+from assets.baselines.tables import GROUP, REQUIRED
 from assets.metrics.history import server_metrics_history
 from assets.metrics.tables import OWNERS, table
 from holdfast.metrics.catalog import METRICS
 from resources.baselines.slots import roll_slots
 from resources.postgres import PostgresResource
 
-GROUP: Final = "baselines"
-_REQUIRED: Final = dg.TableColumnConstraints(nullable=False)
-
 SLOTS: Final = dg.TableSchema(
     [
-        dg.TableColumn("slot_at", "timestamptz", "Start of the 5 minutes, UTC", _REQUIRED),
-        dg.TableColumn("server_no", "integer", "The server", _REQUIRED),
-        dg.TableColumn("sample_count", "smallint", "Samples in it", _REQUIRED),
+        dg.TableColumn("slot_at", "timestamptz", "Start of the 5 minutes, UTC", REQUIRED),
+        dg.TableColumn("server_no", "integer", "The server", REQUIRED),
+        dg.TableColumn("sample_count", "smallint", "Samples in it", REQUIRED),
         *(
             dg.TableColumn(metric.name, "integer", f"{metric.description}: the lower median, in codes")
             for metric in METRICS

@@ -6,6 +6,7 @@ from typing import Final
 
 import dagster as dg
 
+from assets.baselines.tables import GROUP, REQUIRED
 from assets.metrics.history import server_metrics_history
 from assets.metrics.tables import OWNERS, table
 from holdfast.errors import SettingsError, TemplatesError
@@ -16,10 +17,8 @@ from resources import servers
 from resources.postgres import Postgres, PostgresResource
 from resources.servers import TemplatesResource
 
-GROUP: Final = "baselines"
 SHOWN_ROWS: Final = 50
 
-_REQUIRED: Final = dg.TableColumnConstraints(nullable=False)
 
 TEMPLATES: Final = dg.TableSchema(
     [
@@ -42,12 +41,12 @@ TEMPLATES: Final = dg.TableSchema(
 
 _SHOWN: Final = dg.TableSchema(
     [
-        dg.TableColumn("server_id", "text", "The server", _REQUIRED),
-        dg.TableColumn("kind", "text", "What it is for", _REQUIRED),
-        dg.TableColumn("environment", "text", "Servers lend baselines to each other only within one", _REQUIRED),
+        dg.TableColumn("server_id", "text", "The server", REQUIRED),
+        dg.TableColumn("kind", "text", "What it is for", REQUIRED),
+        dg.TableColumn("environment", "text", "Servers lend baselines to each other only within one", REQUIRED),
         dg.TableColumn("upstream", "text", "Servers it depends on directly"),
-        dg.TableColumn("origin", "text", "declared or adopted; retired where it was dropped from the file", _REQUIRED),
-        dg.TableColumn("version", "int", "Counts up from 1", _REQUIRED),
+        dg.TableColumn("origin", "text", "declared or adopted; retired where it was dropped from the file", REQUIRED),
+        dg.TableColumn("version", "int", "Counts up from 1", REQUIRED),
     ]
 )
 
