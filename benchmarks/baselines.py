@@ -40,7 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer series and rounds, to see that it works")
     parser.add_argument("--nab", type=Path, help="folder with NAB's points.parquet, index.csv and windows.csv")
-    parser.add_argument("--scorer", type=Path, help="eval_anomaly.py")
+    parser.add_argument("--scorer", type=Path, help="the Python file that scores detectors on that folder")
     parser.add_argument("--resamples", type=int, default=200, help="of the bootstrap over series")
     parser.add_argument("--judge-only", type=int, metavar="SERIES", help=argparse.SUPPRESS)
     asked = parser.parse_args()
