@@ -60,7 +60,8 @@ def list_servers(as_json: bool, retired: bool) -> None:
 def check(file: Path | None, as_json: bool) -> None:
     """Read a file of servers and say what it would change.
 
-    Changes nothing. FILE is by default the one of SERVER_TEMPLATES. Exit code 1: it has mistakes; all are told.
+    Changes nothing. FILE is by default the one of SERVER_TEMPLATES. Where no database is configured and none runs, the
+    file alone is read: an upstream has to be declared in it then. Exit code 1: it has mistakes; all are told.
 
     \b
     Examples:
@@ -74,9 +75,11 @@ def check(file: Path | None, as_json: bool) -> None:
     settings = settings_here()
     path = file or settings.templates_file
     text = read_file(path, is_required=True) or ""
-    postgres = wiring.open_postgres(settings)
-    with postgres.transaction() as db:
-        known = read_known(db)
+    postgres = wiring.open_postgres(settings) if settings.database_url else None
+    known: frozenset[str] = frozenset()
+    if postgres:
+        with postgres.transaction() as db:
+            known = read_known(db)
     try:
         declared = parse_templates(text, known, source=path.name)
     except TemplatesError as error:
@@ -84,16 +87,16 @@ def check(file: Path | None, as_json: bool) -> None:
             raise
         print_json({"mistakes": error.problems, "changes": []})
         raise SystemExit(1) from None
-    plan = look(postgres, declared)
+    plan = look(postgres, declared) if postgres else None
+    changes = plan.changes if plan else ()
     if as_json:
-        changes = [
-            {"server_id": one.template.server_id, "action": one.action, "version": one.version} for one in plan.changes
-        ]
-        print_json({"mistakes": [], "changes": changes})
+        rows = [{"server_id": one.template.server_id, "action": one.action, "version": one.version} for one in changes]
+        print_json({"mistakes": [], "changes": rows if plan else None})
         return
-    for change in plan.changes:
+    for change in changes:
         click.echo(f"  {change}")
-    click.echo(f"{path.name}: {len(declared)} servers, no mistake; {plan}")
+    told = plan or "no database is configured and none runs here, so what it would change is not told"
+    click.echo(f"{path.name}: {len(declared)} servers, no mistake; {told}")
 
 
 @servers.command()

@@ -1,6 +1,9 @@
 """``holdfast servers …`` and ``holdfast baselines …`` against real stores: exit codes, words, and JSON that parses."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from holdfast.errors import HoldfastError
 from orchestration.cli import cli
+from orchestration.settings import PROJECT
 from resources import servers
 from resources.postgres import Postgres
 from tests.resources.baselines.history import NOW, memories, store_history
@@ -103,6 +107,14 @@ def test_check_tells_what_a_file_would_change_and_changes_nothing(shell: Shell, 
     }
     assert shell.json("servers", "list") == []
     assert shell("servers", "check", SERVER_TEMPLATES=str(file)).exit_code == 0
+
+
+def test_a_file_can_be_checked_before_there_is_a_database(tmp_path: Path) -> None:
+    environment = {"HOLDFAST_HOME": str(tmp_path / "home"), "PATH": os.environ["PATH"]}
+    argv = [sys.executable, "-m", "orchestration.cli", "servers", "check", "servers.example.toml"]
+    done = subprocess.run(argv, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "3 servers, no mistake; no database is configured" in done.stdout
 
 
 def test_check_of_a_broken_or_missing_file_exits_with_1_and_every_mistake(shell: Shell, tmp_path: Path) -> None:
