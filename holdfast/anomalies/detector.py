@@ -11,7 +11,7 @@ from holdfast.anomalies.judging import scores_of
 from holdfast.anomalies.paging import Pager
 from holdfast.baselines import encoding
 from holdfast.baselines.baseline import baseline_of
-from holdfast.baselines.grid import BLOCK_S, DAY_S, DAYS, LOOKBACK_S, Floats, Ints, cleaned
+from holdfast.baselines.grid import BLOCK_S, DAY_S, DAYS, KINDS, LOOKBACK_S, Floats, Ints, cleaned
 from holdfast.baselines.learning import learn
 from holdfast.baselines.memory import Memory
 from holdfast.baselines.residuals import magnitudes_of
@@ -105,18 +105,20 @@ class Detector:
         """Scores of the samples from ``first`` on, as ``judge`` gives them; what learning needs too is kept."""
         if self._baseline.is_learning:
             return np.zeros(len(self._values) - first)
-        usual = self._baseline.usual()
-        self._magnitudes.append(magnitudes_of(usual, self._at_s, cleaned(self._values), first))
+        self._magnitudes.append(self._magnitudes_of(first))
         return scores_of(self._baseline, self._magnitudes[-1])[0]
+
+    def _magnitudes_of(self, first: int) -> Floats:
+        return magnitudes_of(self._baseline.usual(), self._at_s, cleaned(self._values), first, is_alone=True)
 
     def _enter(self, block: int) -> None:
         """Learn the block that lies behind, if a new one begins."""
         if self._first == len(self._at_s) or int(self._at_s[-1]) // BLOCK_S == block:
             return
-        known = np.concatenate(self._magnitudes, axis=1) if self._magnitudes else None
-        # After a restart in the middle of the block some are not known, and all are reckoned again.
-        if known is not None and known.shape[1] < len(self._at_s) - self._first:
-            known = None
+        known = np.concatenate(self._magnitudes, axis=1) if self._magnitudes else np.zeros((KINDS, 0))
+        # While learning, and after a restart in the middle of the block, some are not known: all are reckoned again.
+        if known.shape[1] < len(self._at_s) - self._first:
+            known = self._magnitudes_of(self._first)
         self._memory = learn(self._memory, self._baseline, self._at_s, self._values, self._first, known)
         self._baseline = baseline_of(self._memory)
         # One sample more than is looked back on, so that the latest instant is known after any gap.

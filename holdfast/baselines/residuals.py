@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from holdfast.baselines.bins import UNKNOWN
-from holdfast.baselines.grid import HOUR_S, KINDS, LOOKBACK_S, Floats, Ints, slot_of_day
+from holdfast.baselines.grid import HOUR_S, KINDS, LOOKBACK_S, SCORED, Floats, Ints, slot_of_day
 
 _FEW: Final = 3
 # Sums are of whole numbers of 2 ** -28 units, cut at 2 ** 22 units: exact, whatever the order and the beginning.
@@ -41,7 +41,7 @@ class Usual:
     unit_exponent: int
 
 
-def magnitudes_of(usual: Usual, at_s: Ints, values: Floats, first: int) -> Floats:
+def magnitudes_of(usual: Usual, at_s: Ints, values: Floats, first: int, *, is_alone: bool = False) -> Floats:
     """Magnitudes of the residuals of ``values[first:]``, in the order of ``RESIDUALS``.
 
     A sample's residuals follow from the samples in ``LOOKBACK_S`` up to it only, to the last bit: where the
@@ -52,26 +52,35 @@ def magnitudes_of(usual: Usual, at_s: Ints, values: Floats, first: int) -> Float
         at_s: seconds since the epoch, never falling.
         values: cleaned samples, NaN where none.
         first: the first sample to give residuals of.
+        is_alone: leave out, as NaN, the residuals that only fleets are judged by.
 
     Returns:
         Array (kinds, n - first), in the metric's unit; NaN where a residual cannot be told.
     """
     hours, lookbacks = (np.searchsorted(at_s, at_s[first:] - length, side="right") for length in (HOUR_S, LOOKBACK_S))
     differences = np.stack([values - usual.centre[slot_of_day(at_s)], values - usual.level])
-    found = np.empty((KINDS, len(values) - first))
+    found = np.full((KINDS, len(values) - first), np.nan)
     found[:2] = differences[:, first:]
     found[2:5] = _means(differences, usual.unit_exponent, np.stack([hours, hours, lookbacks]), first)
     found[5] = _ranges(values, _no_fewer(hours, lookbacks, first), first)
-    found[6] = _over(differences[0], _BEFORE + _NOW, lookbacks, first, _moved)
-    steps = np.abs(values - np.concatenate([_NOTHING, values[:-1]]))
-    # The first step of a window leads out of it, so the sample before has to be within reach as well.
-    found[7] = _over(steps, _RESTLESS, lookbacks + 1, first, _medians)
-    found[8] = _over(steps, _JOLTED, lookbacks + 1, first, _jolted)
+    if not is_alone:
+        found[SCORED:] = _of_fleets(values, differences[0], lookbacks, first)
     # A residual belongs to a sample: where there is none, the hour before has been judged already.
     found[:, np.isnan(values[first:])] = np.nan
-    magnitudes = np.abs(found)
+    magnitudes: Floats = np.abs(found)
     magnitudes[magnitudes <= usual.floor] = 0.0
     return magnitudes
+
+
+def _of_fleets(values: Floats, differences: Floats, lookbacks: Ints, first: int) -> Floats:
+    steps = np.abs(values - np.concatenate([_NOTHING, values[:-1]]))
+    kinds = [
+        _over(differences, _BEFORE + _NOW, lookbacks, first, _moved),
+        # The first step of a window leads out of it, so the sample before has to be within reach as well.
+        _over(steps, _RESTLESS, lookbacks + 1, first, _medians),
+        _over(steps, _JOLTED, lookbacks + 1, first, _jolted),
+    ]
+    return np.array(kinds)
 
 
 def _no_fewer(hours: Ints, lookbacks: Ints, first: int) -> Ints:
