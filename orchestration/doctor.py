@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from typing import Final
 
@@ -20,6 +20,8 @@ from holdfast.errors import HoldfastError
 from holdfast.metrics.cycles import Collected, Source
 from holdfast.metrics.targets import Target
 from orchestration import local, wiring
+from orchestration.doctor_files import servers_file, vault
+from orchestration.doctor_rows import Row
 from orchestration.ports import holder
 from orchestration.runs import Run, alive
 from orchestration.settings import Settings
@@ -37,27 +39,6 @@ _GOOGLE_AWAY: Final = (
     "see that this machine reaches monitoring.googleapis.com (or GOOGLE_MONITORING_API_ENDPOINT); "
     "the collector asks again every cycle and misses nothing of the last day"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One line of the doctor's table.
-
-    Attributes:
-        configured: ``embedded``, the variable that names it, or ``off``.
-        ok: None where there is nothing to judge: it is off, or embedded and not running now.
-    """
-
-    dependency: str
-    configured: str
-    ok: bool | None
-    reachable: str = ""
-    version: str | None = None
-    latency_ms: float | None = None
-    migrations: str | None = None
-    quota: str | None = None
-    problem: str | None = None
-    remedy: str | None = None
 
 
 _IDLE: Final = "not running"
@@ -96,6 +77,8 @@ def _probes(given: Settings, found: Settings, run: Run | None) -> Iterator[Probe
     yield lambda: _ui(given, run)
     yield lambda: _collector(found, run)
     yield lambda: _disk(given)
+    yield lambda: vault(given)
+    yield lambda: servers_file(given, found)
 
 
 def _store(

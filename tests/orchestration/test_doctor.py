@@ -15,6 +15,7 @@ from orchestration import local
 from orchestration.doctor import Row, examine, report
 from orchestration.settings import dagster_url, load
 from resources.doctor import examine_primary, examine_redis, examine_secondary, examine_storage
+from resources.folder import FolderVault
 from resources.sources.cloud_monitoring import GOOGLE_METRICS
 from tests.fakes.cloud_monitoring import CPU, CloudMonitoring, Point, cloud_monitoring
 from tests.servers import OwnPostgres, free_port, own_postgres
@@ -255,3 +256,23 @@ def test_the_table_fits_100_columns_and_json_is_json(tmp_path: Path, capsys: pyt
     out = capsys.readouterr().out
     assert {row["dependency"]: row["ok"] for row in json.loads(out)}["primary Postgres"] is False
     assert "sesame" not in text + out
+
+
+def test_a_file_of_servers_with_a_mistake_is_told_with_the_command_that_checks_it(tmp_path: Path) -> None:
+    file = tmp_path / "servers.toml"
+    file.write_text('[[server]]\nid = "db1"\nkind = "database"\n')
+    row = rows_by_name(HOLDFAST_HOME=str(tmp_path), SERVER_TEMPLATES=str(file))["servers"]
+    assert row.ok is False
+    assert "database" in (row.problem or "")
+    assert (row.remedy or "").endswith("holdfast servers check")
+    file.write_text('[[server]]\nid = "db1"\nkind = "db"\n')
+    assert rows_by_name(HOLDFAST_HOME=str(tmp_path), SERVER_TEMPLATES=str(file))["servers"].reachable == "1 declared"
+    file.unlink()
+    assert rows_by_name(HOLDFAST_HOME=str(tmp_path), SERVER_TEMPLATES=str(file))["servers"].ok is False
+    assert rows_by_name(HOLDFAST_HOME=str(tmp_path), SERVER_TEMPLATES="")["servers"].ok is None
+
+
+def test_the_vault_counts_its_exports(tmp_path: Path) -> None:
+    FolderVault(tmp_path / "vault").put("baselines/2026-11-20.json.gz", b"x")
+    row = rows_by_name(HOLDFAST_HOME=str(tmp_path))["vault"]
+    assert (row.ok, row.reachable) == (True, "1 export")
