@@ -2,21 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import accumulate
 from typing import Any, Final
 
 import dagster as dg
 
 from assets.baselines.plots import incident_plot
 from assets.baselines.tables import GROUP, REQUIRED
+from assets.baselines.telling import paragraphs
 from assets.metrics.tables import OWNERS, table
-from holdfast.plots.picture import INLINE_LIMIT
 from resources.anomalies.judging import Judging, judge_due
 from resources.anomalies.store import Listed, listed
 from resources.postgres import Postgres, PostgresResource
 
-# Dagster's UI hides longer Markdown behind a button; this leaves a line for what finds no room.
-ROOM: Final = INLINE_LIMIT - 60
 # A plot is some kilobytes of the event log; what opens all at once is one cause more often than twenty.
 SHOWN_PLOTS: Final = 3
 
@@ -89,21 +86,17 @@ def _told(done: Judging) -> dict[str, Any]:
 
 
 def _plots(client: Postgres, opened: Sequence[int], incidents: Sequence[Listed]) -> dict[str, dg.MarkdownMetadataValue]:
-    """What has just opened, then what is open, the worst first."""
-    numbers = list(dict.fromkeys([*opened, *(one.incident_id for one in incidents)]))
+    """What has just opened, then what is open, the worst first; at last what opened and closed again."""
+    is_open = [one.incident_id for one in incidents]
+    fresh = [number for number in is_open if number in opened]
+    numbers = list(dict.fromkeys([*fresh, *is_open, *reversed(opened)]))
     return {f"incident_{number}": incident_plot(client, number) for number in numbers[:SHOWN_PLOTS]}
 
 
 def _listed(incidents: Sequence[Listed]) -> dg.MarkdownMetadataValue:
-    """Open incidents in words, the worst first: as many as the UI shows without a click, and at least one."""
+    """Open incidents in words, the worst first."""
     lines = [_line(one) for one in incidents]
-    shown = [
-        line for line, size in zip(lines, accumulate(len(line) + 2 for line in lines), strict=True) if size <= ROOM
-    ]
-    shown = shown or [line[:ROOM] for line in lines[:1]]
-    left = len(lines) - len(shown)
-    more = [f"… and {left} more: holdfast anomalies list"] if left else []
-    return dg.MetadataValue.md("\n\n".join([*shown, *more]) or "No incident is open.")
+    return paragraphs(lines, nothing="No incident is open.", rest="holdfast anomalies list")
 
 
 def _line(one: Listed) -> str:

@@ -1,11 +1,13 @@
 """``fleet_day``: one look at what was wrong where."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
 import dagster as dg
 
 from assets.baselines.tables import GROUP
+from assets.baselines.telling import paragraphs
 from assets.metrics.tables import OWNERS
 from holdfast.plots import day_chart
 from resources.baselines.fleet import FleetDay, ServerDay, fleet_day
@@ -37,6 +39,7 @@ def fleet_overview(context: dg.AssetExecutionContext, postgres: PostgresResource
             "servers": len(servers),
             "servers_with_incidents": troubled,
             "overview": dg.MetadataValue.md("no slot yet" if day is None else _picture(day)),
+            "what": _told(servers),
             "by_server": dg.MetadataValue.table([_record(server) for server in servers[:_MOST_ROWS]], _SCHEMA),
         }
     )
@@ -46,7 +49,6 @@ _SCHEMA: Final = dg.TableSchema(
     [
         dg.TableColumn("server", "string", "Name of the server"),
         dg.TableColumn("incidents", "int", "Incidents it was part of"),
-        dg.TableColumn("worst", "string", "What the worst of them says"),
         dg.TableColumn("half_hours", "string", "The day: · quiet, ▄ warning, █ critical, blank nothing measured"),
     ]
 )
@@ -54,6 +56,12 @@ _SCHEMA: Final = dg.TableSchema(
 
 def _picture(day: FleetDay) -> str:
     return day_chart({server.server_id: server.states for server in day.servers}, day.from_at, day.until_at)
+
+
+def _told(servers: Sequence[ServerDay]) -> dg.MarkdownMetadataValue:
+    """What the worst incident of each server says, each incident once."""
+    sentences = list(dict.fromkeys(server.sentence for server in servers if server.sentence))
+    return paragraphs(sentences, nothing="Nothing happened.", rest="holdfast anomalies list --all")
 
 
 def _badness(server: ServerDay) -> tuple[int, int, int, str]:
@@ -67,7 +75,6 @@ def _record(server: ServerDay) -> dg.TableRecord:
         {
             "server": server.server_id,
             "incidents": server.incidents,
-            "worst": server.sentence or "",
             "half_hours": signs,
         }
     )

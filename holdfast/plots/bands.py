@@ -64,7 +64,7 @@ def _parts(points: Sequence[Banded], name: str, began: datetime, ended: datetime
         f"M{x_of(across(at, first, last))},{TOP}V{BOTTOM}" for at in (began, ended) if at and first <= at <= last
     )
     return (
-        f"{FRAME}<path d='{_band(points, low, high, most // 4)}' fill='#bbb'/>"
+        f"{FRAME}<path d='{_band(points, low, high, most // 4)}' fill='#ddd'/>"
         f"<path d='{line(values, low, high)}' stroke='{BLUE}' fill='none'/><path d='{marks}' stroke='{VERMILION}'/>"
         f"<text x='0' y='14'>{short(high)}</text><text x='0' y='{BOTTOM}'>{short(low)}</text>"
         f"<text x='{LEFT}' y='100'>{first:%d %H:%M} – {last:%d %H:%M} UTC {text(name, NAME_LETTERS)}</text>"
