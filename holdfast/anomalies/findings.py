@@ -92,7 +92,7 @@ def explain(
     if not math.isnan(rank):
         of_what = _of_what(rank, learned_s)
         if scale == "jolt":
-            parts.append(f"a jolt larger than {of_what}")
+            parts.append(f"moved more within 20 min than {of_what}")
         elif scale == "rough":
             parts.append(f"more restless in the last two hours than {of_what}")
         else:

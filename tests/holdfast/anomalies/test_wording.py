@@ -74,5 +74,5 @@ def test_a_scale_that_is_not_the_value_itself_is_named() -> None:
 
     assert said("slot_6h") == "for six hours now higher than 99.98 % of the last 28 days"
     assert said("step") == "all of a sudden higher than 99.98 % of the last 28 days"
-    assert said("jolt") == "a jolt larger than 99.98 % of the last 28 days"
+    assert said("jolt") == "moved more within 20 min than 99.98 % of the last 28 days"
     assert said("rough") == "more restless in the last two hours than 99.98 % of the last 28 days"
