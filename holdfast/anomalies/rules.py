@@ -41,9 +41,9 @@ SATURATED_DEPTH: Final = 2.3
 UNLEARNED_SLOTS: Final = 12
 # A ceiling in percent that hurts when it is reached. Cache hits are best there, errors are judged by statistics.
 CEILINGS: Final = frozenset({"cpu_pct", "memory_pct", "disk_pct"})
-# As rare as tails can tell, of what users feel at once, and to the worse. That much traffic, or an emptier disk, is as
-# rare and no reason to wake anybody.
-CRITICAL_DEPTH: Final = 7.5
+# As rare as tails can tell after a week, of what users feel at once, and to the worse. That much traffic, or an emptier
+# disk, is as rare and no reason to wake anybody.
+CRITICAL_DEPTH: Final = 6.0
 FELT: Final = frozenset({"error_pct", "response_ms"})
 
 RULE_SCORE: Final = 0.7
