@@ -1,5 +1,6 @@
 """What operators do about incidents: take note, leave alone, keep the raw samples, close."""
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,8 +8,10 @@ from typing import Final
 
 from holdfast.anomalies.findings import EVERY
 from holdfast.errors import PermanentError
+from holdfast.metrics.catalog import METRIC_NAMES
 from resources.anomalies.store import listed
 from resources.postgres import Postgres, Transaction
+from resources.servers import read_known, read_templates
 
 # What led to an incident, and whether it really was over, is seen around it.
 PIN_AROUND: Final = timedelta(hours=1)
@@ -85,7 +88,8 @@ def mute(
         now: from when.
 
     Raises:
-        PermanentError: it would last more than 90 days, or no time at all, or nobody says why.
+        PermanentError: it would last more than 90 days, or no time at all, or nobody says why, or there is no such
+            server or metric.
     """
     lasts = timedelta(hours=hours)
     if not timedelta() < lasts <= LONGEST_MUTE or not reason.strip():
@@ -96,6 +100,8 @@ def mute(
         )
     with postgres.transaction() as db:
         db.execute("anomalies/lock")
+        _demand_known(server_id, [*read_known(db), *read_templates(db), EVERY], "server")
+        _demand_known(metric, [*METRIC_NAMES, EVERY], "metric")
         words = {"server_id": server_id, "metric": metric, "reason": reason, "by": by}
         number = db.value("anomalies/mute", now=now, until_at=now + lasts, **words)
     until = f"{now + lasts:%Y-%m-%d %H:%M} UTC"
@@ -107,8 +113,8 @@ def unmute(postgres: Postgres, *, server_id: str | None, metric: str | None, now
     with postgres.transaction() as db:
         db.execute("anomalies/lock")
         changed = db.execute("anomalies/unmute", server_id=server_id, metric=metric, now=now)
-    ended = f"{changed} mutes of {_series(server_id, metric)} ended" if changed else "nothing was muted by"
-    return Acted(changed, ended if changed else f"{ended} {_series(server_id, metric)}")
+    series = _series(server_id, metric)
+    return Acted(changed, f"{changed} mutes of {series} ended" if changed else f"there was no mute of {series}")
 
 
 def pin(postgres: Postgres, incident_id: int, *, by: str, now: datetime) -> Acted:
@@ -150,6 +156,14 @@ def _found(db: Transaction, incident_id: int) -> _Incident:
         )
     merged_into = found[0].merged_into
     return found[0] if merged_into is None else _found(db, merged_into)
+
+
+def _demand_known(name: str | None, known: Sequence[str], what: str) -> None:
+    """Refuse a name that nobody has: the mute would do nothing, and somebody would rely on it."""
+    if name is not None and name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(set(known)))[:500]}"
+        raise PermanentError(f"mute: there is no {what} {name!r}; nothing was changed. {hint}")
 
 
 def _series(server_id: str | None, metric: str | None) -> str:

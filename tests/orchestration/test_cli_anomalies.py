@@ -70,7 +70,7 @@ def test_mute_and_unmute_say_what_is_muted(shell: Shell) -> None:
     muted = shell("mute", "--server", "web1", "--hours", "8", "--reason", "load test", "--by", "ann")
     assert muted.stdout.startswith("mute 1: every metric of web1 makes no incident until ")
     still = shell("unmute", "--server", "api1").stdout
-    assert still.startswith("nothing was muted by every metric of api1\nstill muted: every metric of web1 until ")
+    assert still.startswith("there was no mute of every metric of api1\nstill muted: every metric of web1 until ")
     assert shell("unmute", "--server", "web1").stdout == "1 mutes of every metric of web1 ended\n"
 
 

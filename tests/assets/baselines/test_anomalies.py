@@ -41,7 +41,7 @@ def test_incidents_are_told_with_their_sentences_and_plots(deployment: Deploymen
     assert "image/svg" in told["incident_1"]
     check = checks(result)["no_open_critical_anomalies"]
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
-    assert check.metadata["incident_1"].text.startswith("db1: CPU 7")  # type: ignore[union-attr]
+    assert str(check.metadata["incident_1"].value).startswith("db1: CPU 7")
 
 
 def test_a_second_run_has_the_same_keys_and_judges_nothing(deployment: Deployment) -> None:

@@ -77,6 +77,19 @@ def test_a_mute_without_an_end_or_a_reason_is_refused(postgres: Postgres, hours:
         acting.mute(postgres, server_id=None, metric=None, hours=hours, reason=reason, by="ann", now=at(9))
 
 
+@pytest.mark.parametrize(
+    ("server_id", "metric", "said"),
+    [("wbe1", None, "no server 'wbe1'.*did you mean web1"), ("web1", "cpu", "no metric 'cpu'; nothing was changed")],
+)
+def test_a_mute_of_what_nobody_has_is_refused(
+    postgres: Postgres, server_id: str, metric: str | None, said: str
+) -> None:
+    with pytest.raises(PermanentError, match=said):
+        acting.mute(postgres, server_id=server_id, metric=metric, hours=1, reason="x", by="ann", now=at(9))
+    with postgres.transaction() as db:
+        assert not mutes_in_force(db, at(9.5))
+
+
 def test_a_pin_keeps_the_raw_samples_around_an_incident_once(postgres: Postgres, database_url: str) -> None:
     run(postgres, 20)
     incident = only(postgres)
