@@ -224,30 +224,15 @@ where server_id = %(server_id)s and metric = %(metric)s and version = %(version)
 -- Returns: server_id, metric.
 select distinct
     s.server_id,
-    v.metric
-from holdfast.metrics_slots as c
+    c.metric
+from holdfast.metrics_slots_long as c
 inner join holdfast.servers as s on c.server_no = s.server_no
-cross join lateral (values
-    ('cpu_pct', c.cpu_pct),
-    ('memory_pct', c.memory_pct),
-    ('disk_pct', c.disk_pct),
-    ('network_in_bytes_s', c.network_in_bytes_s),
-    ('network_out_bytes_s', c.network_out_bytes_s),
-    ('load_1m', c.load_1m),
-    ('response_ms', c.response_ms),
-    ('throughput_rps', c.throughput_rps),
-    ('error_pct', c.error_pct),
-    ('active_users', c.active_users),
-    ('db_connections', c.db_connections),
-    ('cache_hit_pct', c.cache_hit_pct)
-) as v (metric, code)
-where v.code is not null
-    and c.slot_at >= %(since)s
+where c.slot_at >= %(since)s
     and not exists (
         select 1 from holdfast.baseline_memories as m
-        where m.server_id = s.server_id and m.metric = v.metric
+        where m.server_id = s.server_id and m.metric = c.metric
     )
-order by s.server_id, v.metric;
+order by s.server_id, c.metric;
 
 -- name: renames
 -- Every rename that was ever declared, the newest of a server last.
@@ -304,24 +289,10 @@ from (
     select distinct
         s.server_id,
         s.first_sampled_at,
-        v.metric
-    from holdfast.metrics_slots as c
+        c.metric
+    from holdfast.metrics_slots_long as c
     inner join holdfast.servers as s on c.server_no = s.server_no
-    cross join lateral (values
-        ('cpu_pct', c.cpu_pct),
-        ('memory_pct', c.memory_pct),
-        ('disk_pct', c.disk_pct),
-        ('network_in_bytes_s', c.network_in_bytes_s),
-        ('network_out_bytes_s', c.network_out_bytes_s),
-        ('load_1m', c.load_1m),
-        ('response_ms', c.response_ms),
-        ('throughput_rps', c.throughput_rps),
-        ('error_pct', c.error_pct),
-        ('active_users', c.active_users),
-        ('db_connections', c.db_connections),
-        ('cache_hit_pct', c.cache_hit_pct)
-    ) as v (metric, code)
-    where v.code is not null and c.slot_at >= %(since)s
+    where c.slot_at >= %(since)s
 ) as r
 left join holdfast.baseline_memories as m on r.server_id = m.server_id and r.metric = m.metric
 left join holdfast.baseline_versions as b

@@ -42,28 +42,8 @@ insert into holdfast.metrics_slots as r (
     db_connections,
     cache_hit_pct
 )
-select
-    date_bin('5 minutes', c.sampled_at, timestamptz '1970-01-01 00:00+00') as slot_at,
-    c.server_no,
-    count(*)::smallint,
-    percentile_disc(0.5) within group (order by c.cpu_pct)::integer as cpu_pct,
-    percentile_disc(0.5) within group (order by c.memory_pct)::integer as memory_pct,
-    percentile_disc(0.5) within group (order by c.disk_pct)::integer as disk_pct,
-    percentile_disc(0.5) within group (order by c.network_in_bytes_s)::integer as network_in_bytes_s,
-    percentile_disc(0.5) within group (order by c.network_out_bytes_s)::integer as network_out_bytes_s,
-    percentile_disc(0.5) within group (order by c.load_1m)::integer as load_1m,
-    percentile_disc(0.5) within group (order by c.response_ms)::integer as response_ms,
-    percentile_disc(0.5) within group (order by c.throughput_rps)::integer as throughput_rps,
-    percentile_disc(0.5) within group (order by c.error_pct)::integer as error_pct,
-    percentile_disc(0.5) within group (order by c.active_users)::integer as active_users,
-    percentile_disc(0.5) within group (order by c.db_connections)::integer as db_connections,
-    percentile_disc(0.5) within group (order by c.cache_hit_pct)::integer as cache_hit_pct
-from holdfast.metrics_codes as c
-where c.sampled_at >= %(from_at)s
-    and c.sampled_at < %(until_at)s
-    and c.day >= (%(from_at)s at time zone 'UTC')::date
-    and c.day <= (%(until_at)s at time zone 'UTC')::date
-group by slot_at, c.server_no
+select *
+from holdfast.slot_medians(%(from_at)s::timestamptz, %(until_at)s::timestamptz, null)
 on conflict (slot_at, server_no) do update
 set
     sample_count = excluded.sample_count,
@@ -153,30 +133,6 @@ order by s.server_id;
 -- name: read_history
 -- Slots of a range taken anew from the samples, all slots of a server in one row, of some servers or of all.
 -- Returns: server_id, slot starts (epoch seconds), one array of codes per metric.
-with slots as (
-    select
-        c.server_no,
-        date_bin('5 minutes', c.sampled_at, timestamptz '1970-01-01 00:00+00') as slot_at,
-        percentile_disc(0.5) within group (order by c.cpu_pct)::integer as cpu_pct,
-        percentile_disc(0.5) within group (order by c.memory_pct)::integer as memory_pct,
-        percentile_disc(0.5) within group (order by c.disk_pct)::integer as disk_pct,
-        percentile_disc(0.5) within group (order by c.network_in_bytes_s)::integer as network_in_bytes_s,
-        percentile_disc(0.5) within group (order by c.network_out_bytes_s)::integer as network_out_bytes_s,
-        percentile_disc(0.5) within group (order by c.load_1m)::integer as load_1m,
-        percentile_disc(0.5) within group (order by c.response_ms)::integer as response_ms,
-        percentile_disc(0.5) within group (order by c.throughput_rps)::integer as throughput_rps,
-        percentile_disc(0.5) within group (order by c.error_pct)::integer as error_pct,
-        percentile_disc(0.5) within group (order by c.active_users)::integer as active_users,
-        percentile_disc(0.5) within group (order by c.db_connections)::integer as db_connections,
-        percentile_disc(0.5) within group (order by c.cache_hit_pct)::integer as cache_hit_pct
-    from holdfast.metrics_codes as c
-    where c.sampled_at >= %(from_at)s
-        and c.sampled_at < %(until_at)s
-        and c.day >= (%(from_at)s at time zone 'UTC')::date
-        and c.day <= (%(until_at)s at time zone 'UTC')::date
-        and (%(server_nos)s::integer[] is null or c.server_no = any(%(server_nos)s))
-    group by c.server_no, slot_at
-)
 select
     s.server_id,
     array_agg(extract(epoch from c.slot_at)::bigint order by c.slot_at) as slots_s,
@@ -192,7 +148,7 @@ select
     array_agg(c.active_users order by c.slot_at) as active_users,
     array_agg(c.db_connections order by c.slot_at) as db_connections,
     array_agg(c.cache_hit_pct order by c.slot_at) as cache_hit_pct
-from slots as c
+from holdfast.slot_medians(%(from_at)s::timestamptz, %(until_at)s::timestamptz, %(server_nos)s::integer[]) as c
 inner join holdfast.servers as s on c.server_no = s.server_no
 group by s.server_id
 order by s.server_id;
