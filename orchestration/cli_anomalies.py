@@ -68,7 +68,7 @@ def show(incident_id: int, as_json: bool) -> None:
     from resources.anomalies import store
 
     with _postgres().transaction() as db:
-        found = [one for one in store.listed(db, everything=True, limit=1_000_000) if one.incident_id == incident_id]
+        found = store.listed(db, everything=True, incident_id=incident_id)
         series = store.series_of(db, incident_id)
     if not found:
         raise PermanentError(

@@ -126,15 +126,18 @@ def mutes_in_force(db: Transaction, now: datetime) -> list[MuteInForce]:
     return db.fetch("anomalies/mutes_in_force", MuteInForce, now=now)
 
 
-def listed(db: Transaction, *, everything: bool = False, limit: int = 200) -> list[Listed]:
+def listed(
+    db: Transaction, *, everything: bool = False, limit: int = 200, incident_id: int | None = None
+) -> list[Listed]:
     """Incidents as people read them: open ones first, the newest of each first.
 
     Args:
         db: the transaction.
         everything: closed ones as well.
         limit: most of them.
+        incident_id: only this one; None: all.
     """
-    return db.fetch("anomalies/incidents", Listed, everything=everything, most=limit)
+    return db.fetch("anomalies/incidents", Listed, everything=everything, most=limit, incident_id=incident_id)
 
 
 def series_of(db: Transaction, incident_id: int) -> list[ListedSeries]:

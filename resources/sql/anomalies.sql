@@ -260,7 +260,8 @@ from holdfast.incidents
 where closed_at is null and merged_into is null;
 
 -- name: incidents
--- Incidents that stand for themselves: the open ones, and with everything the closed ones too, newest first.
+-- Incidents that stand for themselves: the open ones, and with everything the closed ones too, newest first. One of them,
+-- or with no number all.
 -- Returns: the fields of a row of the list.
 select
     incident_id,
@@ -280,7 +281,9 @@ select
     dismissed_by,
     acknowledged_at is not null and acknowledged_at >= paged_at as is_acknowledged
 from holdfast.incidents
-where merged_into is null and (closed_at is null or %(everything)s)
+where merged_into is null
+    and (closed_at is null or %(everything)s)
+    and (%(incident_id)s::bigint is null or incident_id = %(incident_id)s)
 order by closed_at is not null, severity, opened_at desc, incident_id desc
 limit (%(most)s);
 
