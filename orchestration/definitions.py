@@ -27,7 +27,7 @@ from resources.dagster_log import DagsterLogResource
 from resources.folder import FolderVaultResource
 from resources.metrics.dashboard import DashboardResource
 from resources.metrics.retention import RetentionResource
-from resources.postgres import PostgresResource
+from resources.postgres_resource import PostgresResource
 from resources.redis import RedisResource
 from resources.servers import TemplatesResource
 

@@ -19,7 +19,7 @@ from assets.metrics.rollups import server_metrics_daily, server_metrics_hourly
 from assets.metrics.snapshot import dashboard_snapshot
 from assets.platform import maintenance
 from resources.metrics.rollups import Rollup, due_days
-from resources.postgres import PostgresResource
+from resources.postgres_resource import PostgresResource
 
 RUNNING: Final = dg.DefaultScheduleStatus.RUNNING
 

@@ -8,7 +8,8 @@ from dagster import ResourceDependency
 from pydantic import Field
 
 from holdfast.metrics.buffer import START, Batch, CycleBuffer, Entry
-from resources.postgres import Postgres, PostgresResource
+from resources.postgres import Postgres
+from resources.postgres_resource import PostgresResource
 from resources.redis import RedisCycles, RedisResource
 
 

@@ -5,12 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, LiteralString, TypeVar
 
-import dagster as dg
 import psycopg
 from psycopg.adapt import Dumper
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import class_row, scalar_row, tuple_row
-from pydantic import Field
 
 from holdfast.errors import HoldfastError, PermanentError, TransientError
 from holdfast.retries import Backoff
@@ -244,14 +242,3 @@ def _ours(error: psycopg.Error) -> HoldfastError:
 def register_dumper(of_type: type, dumper: type[Dumper]) -> None:
     """Teach every later connection to send values of one of our types."""
     psycopg.adapters.register_dumper(of_type, dumper)
-
-
-class PostgresResource(dg.ConfigurableResource[Any]):
-    """One Postgres database, by URL."""
-
-    dsn: str = Field(description="libpq connection URL", json_schema_extra={"dagster__is_secret": True})
-    statement_timeout_s: int = Field(default=300, description="longest time for one statement")
-
-    def client(self) -> Postgres:
-        """The client. Opens nothing yet."""
-        return Postgres(self.dsn, statement_timeout_s=self.statement_timeout_s)

@@ -9,7 +9,8 @@ from pydantic import Field
 
 from resources.anomalies import acting
 from resources.anomalies.acting import Acted
-from resources.postgres import Postgres, PostgresResource
+from resources.postgres import Postgres
+from resources.postgres_resource import PostgresResource
 
 Action = Literal["acknowledge", "mute", "unmute", "pin", "close"]
 OF_INCIDENT: Final = frozenset({"acknowledge", "pin", "close"})

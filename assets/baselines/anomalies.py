@@ -12,7 +12,8 @@ from assets.baselines.telling import paragraphs
 from assets.metrics.tables import OWNERS, table
 from resources.anomalies.judging import Judging, judge_due
 from resources.anomalies.store import Listed, listed
-from resources.postgres import Postgres, PostgresResource
+from resources.postgres import Postgres
+from resources.postgres_resource import PostgresResource
 
 # A plot is some kilobytes of the event log; what opens all at once is one cause more often than twenty.
 SHOWN_PLOTS: Final = 3

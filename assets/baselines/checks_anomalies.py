@@ -6,7 +6,7 @@ import dagster as dg
 
 from assets.baselines.anomalies import metric_anomalies
 from resources.anomalies.store import listed
-from resources.postgres import PostgresResource
+from resources.postgres_resource import PostgresResource
 
 SHOWN_SENTENCES: Final = 20
 

@@ -7,7 +7,7 @@ import dagster as dg
 
 from assets.baselines.learned import baseline_templates
 from holdfast.baselines.covering import Coverage, FleetServer, SeriesState, cover
-from resources.postgres import PostgresResource
+from resources.postgres_resource import PostgresResource
 
 SEEN_WITHIN: Final = timedelta(hours=24)
 _NAMED: Final = 20

@@ -9,7 +9,7 @@ from assets.baselines.tables import GROUP
 from assets.metrics.tables import OWNERS
 from resources.baselines.vaulting import export_baselines, forget_old, nightly_name
 from resources.folder import FolderVaultResource
-from resources.postgres import PostgresResource
+from resources.postgres_resource import PostgresResource
 
 
 @dg.asset(

@@ -11,7 +11,7 @@ from assets.baselines.telling import paragraphs
 from assets.metrics.tables import OWNERS
 from holdfast.plots import day_chart
 from resources.baselines.fleet import FleetDay, ServerDay, fleet_day
-from resources.postgres import PostgresResource
+from resources.postgres_resource import PostgresResource
 
 _MOST_ROWS: Final = 200
 _SIGNS: Final = {"silent": " ", "quiet": "·", "warning": "▄", "critical": "█"}

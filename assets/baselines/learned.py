@@ -12,7 +12,7 @@ from assets.metrics.history import server_metrics_history
 from assets.metrics.tables import OWNERS, table
 from holdfast.baselines.status import LEARNED
 from resources.baselines.learner import Learned, learn_due
-from resources.postgres import PostgresResource
+from resources.postgres_resource import PostgresResource
 
 SHOWN_ROWS: Final = 30
 

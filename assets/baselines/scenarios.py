@@ -12,7 +12,7 @@ from assets.baselines.templates import server_templates
 from assets.metrics.tables import OWNERS, table
 from holdfast.scenarios.casting import with_learning
 from holdfast.scenarios.outcome import Result
-from resources.postgres import PostgresResource
+from resources.postgres_resource import PostgresResource
 from resources.scenarios.executions import Execution, execute
 from resources.scenarios.ready import find_scenario
 from resources.scenarios.stage import Stage

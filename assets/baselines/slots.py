@@ -10,7 +10,7 @@ from assets.metrics.history import server_metrics_history
 from assets.metrics.tables import OWNERS, table
 from holdfast.metrics.catalog import METRICS
 from resources.baselines.slots import roll_slots
-from resources.postgres import PostgresResource
+from resources.postgres_resource import PostgresResource
 
 SLOTS: Final = dg.TableSchema(
     [

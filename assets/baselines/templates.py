@@ -14,7 +14,8 @@ from holdfast.servers.declared import parse_templates
 from holdfast.servers.planning import StoredTemplate
 from holdfast.servers.template import ServerTemplate
 from resources import servers
-from resources.postgres import Postgres, PostgresResource
+from resources.postgres import Postgres
+from resources.postgres_resource import PostgresResource
 from resources.servers import TemplatesResource
 
 SHOWN_ROWS: Final = 50

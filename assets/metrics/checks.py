@@ -8,7 +8,7 @@ import dagster as dg
 from assets.metrics.history import server_metrics_history
 from assets.metrics.rollups import server_metrics_hourly
 from resources.live import CollectorResource
-from resources.postgres import PostgresResource
+from resources.postgres_resource import PostgresResource
 
 COMPLETE: Final = 0.95
 

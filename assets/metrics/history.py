@@ -12,7 +12,8 @@ from assets.metrics.tables import GROUP, HISTORY, OWNERS, table
 from holdfast.metrics.moving import CLOCK_TOLERANCE_S
 from resources.cycles import CyclesResource
 from resources.metrics.mover import Moved, move
-from resources.postgres import Postgres, PostgresResource
+from resources.postgres import Postgres
+from resources.postgres_resource import PostgresResource
 
 # Dagster's name for the tag that carries a data version on an event that is not the run's own result.
 DATA_VERSION_TAG: Final = "dagster/data_version"

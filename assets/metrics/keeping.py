@@ -11,7 +11,8 @@ from holdfast.metrics.retention import days_left
 from resources.metrics import retention
 from resources.metrics.compaction import closed_days, compact_day
 from resources.metrics.retention import RetentionResource
-from resources.postgres import Postgres, PostgresResource
+from resources.postgres import Postgres
+from resources.postgres_resource import PostgresResource
 
 
 @dg.asset(

@@ -9,7 +9,7 @@ from assets.metrics.history import server_metrics_history
 from assets.metrics.plots import day_plot
 from assets.metrics.tables import GROUP, OWNERS, ROLLUP, table
 from resources.metrics.rollups import roll_up
-from resources.postgres import PostgresResource
+from resources.postgres_resource import PostgresResource
 
 # The newest partition is today: its closed hours are rolled up while it lasts. The oldest is older than any sample
 # that a first installation takes in (holdfast.metrics.moving.MOST_LATE).

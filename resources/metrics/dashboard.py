@@ -11,7 +11,8 @@ from pydantic import Field
 
 from holdfast.metrics.catalog import METRIC_NAMES
 from holdfast.metrics.dashboard import ServerState, hashes, snapshot
-from resources.postgres import Postgres, PostgresResource
+from resources.postgres import Postgres
+from resources.postgres_resource import PostgresResource
 from resources.redis import SNAPSHOT_KEY, RedisClient, RedisResource
 
 

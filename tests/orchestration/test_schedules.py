@@ -12,7 +12,8 @@ from orchestration.definitions import defs
 from orchestration.schedules import JOBS
 from resources.metrics.mover import move
 from resources.metrics.rollups import Rollup, roll_up
-from resources.postgres import Postgres, PostgresResource
+from resources.postgres import Postgres
+from resources.postgres_resource import PostgresResource
 from resources.redis import RedisClient, RedisCycles
 from tests.resources.metrics.cycles import MIDNIGHT_S, at, packed
 from tests.resources.metrics.test_mover import LOG
