@@ -9,6 +9,7 @@ import psycopg
 from psycopg.adapt import Dumper
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import class_row, scalar_row, tuple_row
+from psycopg.sql import Composed
 
 from holdfast.errors import HoldfastError, PermanentError, TransientError
 from holdfast.retries import Backoff
@@ -110,6 +111,15 @@ class Transaction:
             cursor.executemany(query(path), list(rows))
             return cursor.rowcount
 
+    def composed_rows(self, statement: Composed, *, binary: bool = False, **parameters: Any) -> list[tuple[Any, ...]]:
+        """All rows of a statement that was composed for a table not known before, as tuples."""
+        with self._connection.cursor(row_factory=tuple_row) as cursor:
+            return cursor.execute(statement, parameters, binary=binary).fetchall()
+
+    def composed_execute(self, statement: Composed, **parameters: Any) -> int:
+        """Run such a statement; the number of rows it touched."""
+        return self._connection.execute(statement, parameters).rowcount
+
     def copy_in(self, path: str, types: list[str], rows: Iterable[tuple[Any, ...]]) -> int:
         """Send rows through a binary ``copy … from stdin``; the number of rows sent.
 
@@ -163,6 +173,15 @@ class Postgres:
         with self._classified(), self._connect(backoff or Backoff()) as connection, connection.transaction():
             connection.execute(query("session/begin"), {"timeout_ms": self._statement_timeout_s * 1000})
             yield Transaction(connection)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Transaction]:
+        """Open a transaction that sees one moment and writes nothing. Errors as of ``transaction``."""
+        with self._classified(), self._connect(Backoff()) as connection:
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            connection.read_only = True
+            with connection.transaction():
+                yield Transaction(connection)
 
     @contextmanager
     def autocommit(self) -> Iterator[psycopg.Connection[Any]]:

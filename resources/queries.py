@@ -23,5 +23,13 @@ def query(path: str) -> LiteralString:
     Raises:
         KeyError: there is no such query.
     """
-    story, _, name = path.partition("/")
+    story, _, name = path.rpartition("/")
     return queries(story)[name]
+
+
+def template(path: str) -> LiteralString:
+    """The text of ``story/name`` of ``resources/sql/templates``: holds ``{names}`` for identifiers and expressions.
+
+    For statements about tables that are known only when they are run; filled in by the driver, which quotes.
+    """
+    return query(f"templates/{path}")
