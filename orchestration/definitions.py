@@ -30,6 +30,7 @@ from resources.metrics.retention import RetentionResource
 from resources.postgres_resource import PostgresResource
 from resources.redis import RedisResource
 from resources.servers import TemplatesResource
+from resources.stores_resource import StoresResource
 
 
 def resources(settings: Settings) -> dict[str, object]:
@@ -40,6 +41,9 @@ def resources(settings: Settings) -> dict[str, object]:
     )
     return {
         "postgres": postgres,
+        "stores": StoresResource(
+            a_url=dg.EnvVar("DATABASE_URL"), b_url=dg.EnvVar("SUPABASE_DB_URL") if settings.supabase_db_url else ""
+        ),
         "redis": redis,
         "cycles": CyclesResource(redis=redis, postgres=postgres, capacity=settings.buffer_cycles),
         "collector": collector(settings, dg.EnvVar("METRICS_TARGETS") if settings.metrics_targets else None),
