@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -27,6 +28,7 @@ from orchestration.supervisor import Child, Supervisor
 from resources.doctor import postgres_answers, redis_answers
 from resources.postgres import Postgres
 from resources.queries import query
+from resources.samples import make_samples
 
 _MAJOR: Final = "18"
 # A socket's path ends up in sun_path: 104 bytes on macOS, 108 on Linux, ".s.PGSQL.5432.lock" included.
@@ -128,6 +130,19 @@ def start(settings: Settings, supervisor: Supervisor) -> dict[str, str]:
     found = environment(settings)
     supervisor.announce(found)
     return found
+
+
+def add_samples(settings: Settings, say: Say) -> None:
+    """Sample tables of the applications for a first start: only where both stores are embedded, and nobody's.
+
+    The settings are those that were given, before the addresses of embedded servers are filled in.
+    """
+    if settings.database_url or settings.supabase_db_url:
+        return
+    primary, secondary = (Postgres(store.url()) for store in stores(settings))
+    if make_samples(primary, secondary, datetime.now(UTC)):
+        say("samples: Story, Scenario, Prompt, VideoAsset, gen_videos, gen_images made in both embedded stores")
+        say("  the secondary differs from the primary in a handful of rows, an index and a policy, for you to find")
 
 
 def make_room(storage_url: str) -> None:

@@ -87,6 +87,7 @@ def _prepare(settings: Settings, supervisor: Supervisor) -> Settings:
     """Servers, migrations, Dagster's home, the collector: all that the assets need."""
     say = supervisor.say
     embedded = local.start(settings, supervisor)
+    local.add_samples(settings, say)
     settings = wiring.filled(settings, embedded)
     say(f"embedded in {settings.state}: {', '.join(_embedded(embedded)) or 'nothing'}")
     applied = migrate(wiring.open_postgres(settings))
