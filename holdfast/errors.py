@@ -2,6 +2,8 @@
 
 HoldfastError
 ├── TransientError          another attempt may succeed (the resource retries, or the next tick does)
+│   └── StatementTimeoutError  a statement took longer than it may; a smaller one may succeed
+│   └── BreakerOpenError    a store failed several times in a row and is left alone for a while
 └── PermanentError          another attempt cannot succeed (nobody retries)
     ├── SettingsError       a setting is misspelt or has a value that is not allowed
     ├── MalformedEntryError bytes that are not what their format says; the bytes are kept
@@ -9,12 +11,16 @@ HoldfastError
     ├── TemplatesError      a file of declared servers that says something that cannot be; the templates stay
     ├── ScenarioError       a failure scenario that says something that cannot be; nothing was played
     ├── VerificationError   what was written does not equal what was meant; nothing was committed
+    ├── TooManyChangesError so many rows changed since a mark that a full comparison is cheaper
     ├── NotInVaultError     the vault holds nothing under this name
+    ├── PlanError           a repair plan or journal that is damaged, edited, of another version or for other databases
+    ├── RepairTooLargeError a repair that looks like a mistake: it would write more than its limits; nothing was changed
     ├── DamagedBaselineError    bytes or a document of a learned baseline that are not whole
     └── BaselineVersionError    a learned baseline in the format of another version of Holdfast
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 
 class HoldfastError(Exception):
@@ -25,8 +31,37 @@ class TransientError(HoldfastError):
     """Another attempt may succeed."""
 
 
+class StatementTimeoutError(TransientError):
+    """A statement took longer than it may."""
+
+
 class PermanentError(HoldfastError):
     """Another attempt cannot succeed."""
+
+
+class BreakerOpenError(TransientError):
+    """A store is left alone: nothing was asked of it.
+
+    Attributes:
+        store: its name.
+        since: when it was opened, UTC.
+        reason: what the last failure said; empty where there was none.
+        next_probe_at: when one call may try again; None where an operator has to allow it.
+    """
+
+    def __init__(
+        self, store: str, *, since: datetime, reason: str, next_probe_at: datetime | None, forced: str = ""
+    ) -> None:
+        self.store = store
+        self.since = since
+        self.reason = reason
+        self.next_probe_at = next_probe_at
+        why = f"{forced} (forced by an operator)" if forced else f"the last failure: {reason.rstrip('.') or 'unknown'}"
+        then = f"It stays so until: holdfast breakers auto {store}"
+        if next_probe_at:
+            then = f"One call may try from {next_probe_at:%H:%M:%S} UTC on; or: holdfast breakers close {store}"
+        at = f"{since:%Y-%m-%d %H:%M:%S} UTC"
+        super().__init__(f"{store}: its breaker is open since {at}, so nothing was asked of it; {why}. {then}")
 
 
 class SettingsError(PermanentError):
@@ -77,6 +112,18 @@ class VerificationError(PermanentError):
 
 class NotInVaultError(PermanentError):
     """The vault holds nothing under this name."""
+
+
+class TooManyChangesError(PermanentError):
+    """So many rows changed since the last exact check that comparing all of them is cheaper."""
+
+
+class PlanError(PermanentError):
+    """A repair plan or journal is damaged, was edited, is of another version, or was made for other databases."""
+
+
+class RepairTooLargeError(PermanentError):
+    """A repair would write more than its limits allow, or a store holds nothing: more likely a wrong connection."""
 
 
 class DamagedBaselineError(PermanentError):

@@ -25,6 +25,7 @@ from orchestration.wiring import collector
 from resources.cycles import CyclesResource
 from resources.dagster_log import DagsterLogResource
 from resources.folder import FolderVaultResource
+from resources.guards.breakers_resource import BreakersResource
 from resources.metrics.dashboard import DashboardResource
 from resources.metrics.retention import RetentionResource
 from resources.postgres_resource import PostgresResource
@@ -60,6 +61,10 @@ def resources(settings: Settings) -> dict[str, object]:
             path=str(settings.templates_file), is_required=settings.server_templates is not None
         ),
         "stage": EmbeddedStage(),
+        "breakers": BreakersResource(
+            redis_url=dg.EnvVar("REDIS_URL") if settings.redis_enabled and settings.redis_url else "",
+            dsn=dg.EnvVar("DATABASE_URL"),
+        ),
         "vault": FolderVaultResource(folder=str(settings.vault)),
         "dagster_log": DagsterLogResource(dsn=dg.EnvVar("DAGSTER_DATABASE_URL"), keep_days=settings.event_log_days),
     }

@@ -11,7 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import class_row, scalar_row, tuple_row
 from psycopg.sql import Composed
 
-from holdfast.errors import HoldfastError, PermanentError, TransientError
+from holdfast.errors import HoldfastError, PermanentError, StatementTimeoutError, TransientError
 from holdfast.retries import Backoff
 from resources.queries import query
 
@@ -184,9 +184,9 @@ class Postgres:
                 yield Transaction(connection)
 
     @contextmanager
-    def autocommit(self) -> Iterator[psycopg.Connection[Any]]:
-        """A bare connection, for what cannot run in a transaction. Errors as of ``transaction``."""
-        with self._classified(), self._connect(Backoff()) as connection:
+    def autocommit(self, *, backoff: Backoff | None = None) -> Iterator[psycopg.Connection[Any]]:
+        """A bare connection, for what cannot run in a transaction. Arguments and errors as of ``transaction``."""
+        with self._classified(), self._connect(backoff or Backoff()) as connection:
             connection.autocommit = True
             yield connection
 
@@ -250,6 +250,8 @@ def _ours(error: psycopg.Error) -> HoldfastError:
         return PermanentError(
             f"Postgres refused the login and nothing was changed: {said}. Check user, password and database of the URL."
         )
+    if isinstance(error, psycopg.errors.QueryCanceled):
+        return StatementTimeoutError(f"a statement was cancelled; the transaction is rolled back: {said}")
     if (error.sqlstate or "08")[:2] in _PASSING_CLASSES and not isinstance(error, psycopg.ProgrammingError):
         return TransientError(
             f"Postgres is away or gave up; the transaction is rolled back: {said}. Another attempt may succeed; "

@@ -1,0 +1,1 @@
+"""Guards: what keeps a store that fails from being asked again and again, by every run anew."""
