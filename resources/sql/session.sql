@@ -18,7 +18,7 @@ select
 select
     set_config('statement_timeout', (%(timeout_ms)s::integer)::text, true),
     set_config('lock_timeout', '2000', true),
-    set_config('idle_in_transaction_session_timeout', '300000', true),
+    set_config('idle_in_transaction_session_timeout', '3600000', true),
     set_config('TimeZone', 'UTC', true),
     set_config('DateStyle', 'ISO, YMD', true),
     set_config('IntervalStyle', 'postgres', true),

@@ -1,0 +1,67 @@
+"""Rows that are being written look different for a moment: what differs is looked at again before it counts."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+
+from holdfast.consistency.finding import BATCH_KEYS, Pair, chunks
+from holdfast.consistency.sides import Both
+from holdfast.consistency.tables import Key
+
+
+@dataclass(slots=True)
+class Settled:
+    """What further looks at the rows that differed came to.
+
+    Attributes:
+        confirmed: rows of which both stores showed the same two values twice.
+        in_flux: rows that still changed at the last look.
+    """
+
+    confirmed: dict[Key, Pair] = field(default_factory=dict)
+    in_flux: dict[Key, Pair] = field(default_factory=dict)
+
+
+def recheck(
+    found: dict[Key, Pair],
+    rounds: int,
+    reopen: Callable[[], AbstractContextManager[Both]],
+    wait: Callable[[int], None],
+) -> Settled:
+    """Look again, each time at a new moment, until every row is equal, confirmed or out of rounds.
+
+    Args:
+        found: rows that differ, with both hashes.
+        rounds: how many further looks there are at most; 0 takes the first for granted.
+        reopen: opens both tables at a new moment.
+        wait: lets time pass before the look of this number.
+    """
+    if not rounds:
+        return Settled(confirmed=dict(found))
+    settled, pending = Settled(), dict(found)
+    for number in range(rounds):
+        if not pending:
+            return settled
+        wait(number)
+        with reopen() as both:
+            pending = _look(both, pending, settled)
+    settled.in_flux = pending
+    return settled
+
+
+def _look(both: Both, pending: dict[Key, Pair], settled: Settled) -> dict[Key, Pair]:
+    changed: dict[Key, Pair] = {}
+    for some in chunks(pending, BATCH_KEYS):
+        now = look(both, some)
+        for key in some:
+            if now[key] == pending[key]:
+                settled.confirmed[key] = now[key]
+            elif now[key][0] != now[key][1]:
+                changed[key] = now[key]
+    return changed
+
+
+def look(both: Both, keys: Sequence[Key]) -> dict[Key, Pair]:
+    """Both stores' hashes of some rows, None where a store lacks the row."""
+    rows_a, rows_b = both.ask(lambda side: side.look_up(keys))
+    return {key: (rows_a.get(key), rows_b.get(key)) for key in keys}

@@ -1,0 +1,266 @@
+"""One table of one store at one moment: the statements of a comparison."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+from psycopg import sql
+
+from holdfast.consistency.layouts import Layout
+from holdfast.consistency.pairing import Pairing
+from holdfast.consistency.sides import Columns, Hashes, Rows, Scan, Sums, TableSide
+from holdfast.consistency.tables import Key, Side
+from holdfast.errors import TooManyChangesError
+from resources.postgres import Transaction
+from resources.queries import template
+from resources.tables import hashing
+from resources.tables.slicing import Slicer
+
+T = TypeVar("T")
+_ALL: Final = sql.SQL("true")
+_COMMA: Final = sql.SQL(", ")
+_AS_IT_IS: Final = sql.SQL("{}")
+_IF_NEW: Final = sql.SQL("case when age(t.xmin) <= age(%(mark)s::text::xid) then {} end")
+_XID_SPAN: Final = 1 << 32
+_NUMBER_BYTES: Final = 12
+_TEXT_OVERHEAD: Final = 4
+
+
+@dataclass(slots=True)
+class PostgresSide:
+    """Implements ``holdfast.consistency.sides.TableSide`` in one transaction.
+
+    Attributes:
+        since_column: only rows whose value in it is at or after ``since`` take part in sums and hashes.
+        mark_xmin: oldest transaction that counts as new for ``scan``.
+        slicer: cuts a scan into slices, and keeps what they came to; without one it is one statement.
+        bytes_received: values that came back, as the protocol's binary form counts them.
+    """
+
+    db: Transaction
+    pairing: Pairing
+    side: Side
+    seed: int
+    since_column: str | None = None
+    since: Any = None
+    mark_xmin: int | None = None
+    slicer: Slicer | None = None
+    bytes_received: int = field(default=0)
+
+    def sums(self, layout: Layout) -> Sums:
+        """Every bucket's count and hash; of the rows of the window, where there is one."""
+        sums = self.slicer.at.sums if self.slicer else Sums()
+        self._over_slices(lambda scope: self._add_sums(sums, layout, scope))
+        return sums
+
+    def _over_slices(self, run: Callable[[sql.Composable], None]) -> None:
+        if self.slicer is None:
+            run(_ALL)
+        else:
+            self.slicer(run)
+
+    def _add_sums(self, sums: Sums, layout: Layout, scope: sql.Composable) -> None:
+        statement = self._composed(
+            "sums",
+            bucket=self._bucket(layout),
+            hash=hashing.row_hash(self.pairing, self.side, self.seed),
+            scope=sql.SQL("{} and {}").format(scope, self._window()),
+        )
+        ((buckets, counts, hashes),) = self._rows(statement, **self._layout_parameters(layout))
+        sums.add(buckets, counts, hashes)
+
+    def scan(self, layout: Layout, limit: int) -> Scan:
+        """Every bucket's count and hash of keys, and the hashes of the rows written since the mark.
+
+        Raises:
+            TooManyChangesError: more than ``limit`` rows were.
+        """
+        found = Scan(Sums(), {})
+        self._over_slices(lambda scope: self._add_scan(found, layout, scope, limit))
+        return found
+
+    def _add_scan(self, found: Scan, layout: Layout, scope: sql.Composable, limit: int) -> None:
+        names = self._names()
+        new = sql.SQL("array_agg({}) filter (where is_new)")
+        statement = self._composed(
+            "scan",
+            bucket=self._bucket(layout),
+            key_hash=hashing.key_hash(self.pairing, self.side, self.seed),
+            aggregates=_COMMA.join(new.format(sql.Identifier(name)) for name in names),
+            outputs=self._outputs(_IF_NEW),
+            scope=scope,
+        )
+        rows = self._rows(statement, mark=self._mark(), **self._layout_parameters(layout))
+        for bucket, count, value, *fresh in rows:
+            found.sums.add([bucket], [count], [value])
+            found.fresh.update(self._hashes(fresh))
+        if len(found.fresh) > limit:
+            raise TooManyChangesError(f"{self.pairing.of(self.side).name}: more than {limit} rows changed")
+
+    def hashes(self, layout: Layout, buckets: Sequence[int]) -> Rows:
+        """The rows of some buckets; of the window, where there is one."""
+        if not layout.is_ranged:
+            statement = self._composed(
+                "buckets", bucket=self._bucket(layout), scope=self._window(), **self._aggregates()
+            )
+            return self._read(statement, buckets=list(buckets), **self._layout_parameters(layout))
+        ranges = [layout.range(bucket) for bucket in buckets]
+        statement = self._composed(
+            "ranges",
+            type=sql.SQL("uuid" if layout.is_uuid else "bigint"),
+            key=sql.Identifier(self.pairing.key[0].name),
+            scope=self._window(),
+            **self._aggregates(),
+        )
+        firsts, lasts = [first for first, _ in ranges], [last for _, last in ranges]
+        return self._read(statement, firsts=firsts, lasts=lasts, **self._window_parameters())
+
+    def look_up(self, keys: Sequence[Key]) -> Rows:
+        """The rows of some keys; what is not there is left out."""
+        if not keys:
+            return {}
+        statement = self._composed("look_up", **self._aggregates(), **hashing.wanted(self.pairing, self.side))
+        found = self._read(statement, **hashing.key_parameters(keys, len(self.pairing.key)))
+        # A collation that takes other texts for equal finds more than was asked for.
+        asked = set(keys)
+        return {key: hashes for key, hashes in found.items() if key in asked}
+
+    def columns(self, keys: Sequence[Key]) -> Mapping[Key, Columns]:
+        """Hashes by column of some rows."""
+        exact, meant = (
+            [hashing.column_hash(self.pairing, c, self.side, self.seed, meant=m) for c in self.pairing.columns]
+            for m in (False, True)
+        )
+        statement = self._composed(
+            "columns",
+            keys=self._keys(),
+            exact=sql.SQL("array[{}]").format(_COMMA.join(exact)),
+            meant=sql.SQL("array[{}]").format(_COMMA.join(meant)),
+            **hashing.wanted(self.pairing, self.side),
+        )
+        width = len(self.pairing.key)
+        rows = self._rows(statement, **hashing.key_parameters(keys, width))
+        return {tuple(row[:width]): (row[width], row[width + 1]) for row in rows}
+
+    def values(self, keys: Sequence[Key], columns: Sequence[str], longest: int) -> Mapping[Key, Sequence[Any]]:
+        """Values of some rows as text, each cut at ``longest`` characters, None for null."""
+        shown = [sql.SQL("left({}::text, {})").format(hashing.cell(name), longest) for name in columns]
+        statement = self._composed(
+            "values", keys=self._keys(), values=_COMMA.join(shown), **hashing.wanted(self.pairing, self.side)
+        )
+        width = len(self.pairing.key)
+        rows = self._rows(statement, **hashing.key_parameters(keys, width))
+        return {tuple(row[:width]): row[width:] for row in rows}
+
+    def written_before_mark(self, keys: Sequence[Key]) -> frozenset[Key]:
+        """Those of the keys whose rows were there, as they are, at the mark."""
+        if not keys or self.mark_xmin is None:
+            return frozenset()
+        statement = self._composed("written_before", keys=self._keys(), **hashing.wanted(self.pairing, self.side))
+        rows = self._rows(statement, mark=self._mark(), **hashing.key_parameters(keys, len(self.pairing.key)))
+        return frozenset(tuple(row) for row in rows)
+
+    def _mark(self) -> str:
+        return str((self.mark_xmin or 0) % _XID_SPAN)
+
+    def _composed(self, name: str, **pieces: sql.Composable) -> sql.Composed:
+        table = hashing.relation(self.pairing.of(self.side).name)
+        return sql.SQL(template(f"comparing/{name}")).format(table=table, **pieces)
+
+    def _names(self) -> list[str]:
+        names = [f"k{number}" for number in range(len(self.pairing.key))]
+        return [*names, "exact", "meant"] if self.pairing.has_forms else [*names, "exact"]
+
+    def _outputs(self, around: sql.SQL) -> sql.Composed:
+        values = [*hashing.key_texts(self.pairing, self.side), hashing.row_hash(self.pairing, self.side, self.seed)]
+        if self.pairing.has_forms:
+            values.append(hashing.row_hash(self.pairing, self.side, self.seed, meant=True))
+        named = zip(values, self._names(), strict=True)
+        return _COMMA.join(
+            sql.SQL("{} as {}").format(around.format(value), sql.Identifier(name)) for value, name in named
+        )
+
+    def _aggregates(self) -> dict[str, sql.Composable]:
+        arrays = [sql.SQL("array_agg({})").format(sql.Identifier(name)) for name in self._names()]
+        return {"aggregates": _COMMA.join(arrays), "outputs": self._outputs(_AS_IT_IS)}
+
+    def _keys(self) -> sql.Composed:
+        return _COMMA.join(hashing.key_texts(self.pairing, self.side))
+
+    def _window(self) -> sql.Composable:
+        if self.since_column is None:
+            return _ALL
+        return sql.SQL("{} >= {}::timestamptz").format(hashing.cell(self.since_column), sql.Placeholder("since"))
+
+    def _window_parameters(self) -> dict[str, Any]:
+        return {} if self.since_column is None else {"since": self.since}
+
+    def _layout_parameters(self, layout: Layout) -> dict[str, Any]:
+        bounds = {"bounds": [layout.text(bound) for bound in layout.bounds]} if layout.kind == "bounds" else {}
+        return bounds | self._window_parameters()
+
+    def _bucket(self, layout: Layout) -> sql.Composed:
+        if layout.kind == "hashed":
+            hashed = hashing.key_hash(self.pairing, self.side, self.seed)
+            return sql.SQL("({} & {})::integer").format(hashed, layout.count - 1)
+        key = hashing.cell(self.pairing.key[0].name)
+        if layout.kind == "bounds":
+            of_type = sql.SQL("uuid" if layout.is_uuid else "bigint")
+            return sql.SQL("width_bucket({}::{}, {}::{}[])").format(key, of_type, sql.Placeholder("bounds"), of_type)
+        first = sql.SQL("get_byte(uuid_send({}), 0)").format(key)
+        if layout.bits <= 8:
+            return sql.SQL("({} >> {})").format(first, 8 - layout.bits)
+        second = sql.SQL("get_byte(uuid_send({}), 1)").format(key)
+        return sql.SQL("(({} << {}) | ({} >> {}))").format(first, layout.bits - 8, second, 16 - layout.bits)
+
+    def _read(self, statement: sql.Composed, **parameters: Any) -> Rows:
+        found: Rows = {}
+        for row in self._rows(statement, **parameters):
+            found.update(self._hashes(row))
+        return found
+
+    def _rows(self, statement: sql.Composed, **parameters: Any) -> list[tuple[Any, ...]]:
+        rows = self.db.composed_rows(statement, binary=True, **parameters)
+        self.bytes_received += sum(_size(value) for row in rows for value in row)
+        return rows
+
+    def _hashes(self, arrays: Sequence[list[Any] | None]) -> Rows:
+        if not arrays or arrays[0] is None:
+            return {}
+        width = len(self.pairing.key)
+        keys = zip(*arrays[:width], strict=True)
+        exact = arrays[width] or []
+        meant = (arrays[width + 1] or []) if self.pairing.has_forms else exact
+        return dict(zip(keys, map(Hashes, exact, meant), strict=True))
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, list):
+        return sum(map(_size, value)) if value and isinstance(value[0], str) else _NUMBER_BYTES * len(value)
+    return _TEXT_OVERHEAD + len(value) if isinstance(value, str) else _NUMBER_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class BothSides:
+    """Both stores' tables, each asked in a thread of its own."""
+
+    a: PostgresSide
+    b: PostgresSide
+    pool: ThreadPoolExecutor
+
+    @property
+    def bytes_received(self) -> int:
+        """From both stores."""
+        return self.a.bytes_received + self.b.bytes_received
+
+    def ask(self, question: Callable[[TableSide], T]) -> tuple[T, T]:
+        """The answers of A and of B; the error of A where both fail."""
+        other = self.pool.submit(question, self.b)
+        try:
+            first = question(self.a)
+        finally:
+            error = other.exception()
+        if error is not None:
+            raise error
+        return first, other.result()
