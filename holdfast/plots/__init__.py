@@ -7,5 +7,6 @@ behind "Show Markdown". So a chart is drawn with as much as fits, in whole pixel
 from holdfast.plots.bands import Banded, band_chart
 from holdfast.plots.days import State, day_chart
 from holdfast.plots.lines import Points, line_chart
+from holdfast.plots.shares import share_chart
 
-__all__ = ["Banded", "Points", "State", "band_chart", "day_chart", "line_chart"]
+__all__ = ["Banded", "Points", "State", "band_chart", "day_chart", "line_chart", "share_chart"]

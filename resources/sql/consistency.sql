@@ -4,9 +4,11 @@
 -- Each block: "-- name:", one line on what it does, then what it returns.
 
 -- name: try_lock
--- Let one run compare a table at a time. Held to the end of the transaction.
--- Returns: whether this one may.
-select pg_try_advisory_xact_lock(hashtextextended('holdfast.consistency.' || %(table_name)s::text, 0));
+-- Let one run compare a table at a time. Held to the end of the transaction, which may idle as long as comparing takes.
+-- Returns: whether this one may, and a setting of no interest.
+select
+    pg_try_advisory_xact_lock(hashtextextended('holdfast.consistency.' || %(table_name)s::text, 0)),
+    set_config('idle_in_transaction_session_timeout', '0', true);
 
 -- name: newest_round
 -- When the newest round of this name began.

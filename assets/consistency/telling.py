@@ -1,0 +1,91 @@
+"""What was found of a table, in a sentence. No Dagster: commands tell the same."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from resources.consistency import StoredReport
+
+_RANK: Final[Mapping[str, int]] = {"critical": 0, "warning": 1, "ok": 2}
+_SHOWN_COLUMNS: Final = 3
+_REASON_LETTERS: Final = 300
+_NOTE_LETTERS: Final = 160
+_MODES: Final[Mapping[str, str]] = {"full": "all of it", "incremental": "all of it, by increments"}
+_STATUS: Final[Mapping[str, str]] = {
+    "missing_in_a": "the primary does not have it",
+    "missing_in_b": "the secondary does not have it",
+    "schema": "its columns do not fit together",
+    "rls": "policies hide rows from this role",
+    "not_comparable": "there is nothing to compare by",
+    "incomplete": "the comparison broke off",
+    "error": "the comparison failed",
+}
+
+
+def by_badness(reports: Sequence[StoredReport]) -> list[StoredReport]:
+    """The worst first: by severity, by the share of mismatches, by name."""
+    return sorted(reports, key=lambda one: (_RANK[one.severity], -(one.rate or 0.0), one.table_name))
+
+
+def tell(report: StoredReport) -> str:
+    """One sentence of a table, e.g. ``differs in 12 of 4,000 rows (0.3 %): 5 only in the primary, 7 changed``."""
+    if not report.is_compared:
+        reason = report.reason or _STATUS.get(report.status, report.status)
+        return f"was not compared ({report.status}): {_cut(reason, _REASON_LETTERS)}"
+    rows, what = f"{report.union_rows:,}", _compared(report)
+    if not report.mismatch_count:
+        return f"agrees: {rows} {_rows(report.union_rows)} compared, {what}{_others(report)}"
+    return (
+        f"differs in {report.mismatch_count:,} of {rows} {_rows(report.union_rows)} ({percent(report.rate or 0.0)}), "
+        f"{what}: {_kinds(report)}{_others(report)}"
+    )
+
+
+def aside(report: StoredReport) -> str:
+    """What else was noted of a table, shortened: columns left out, types that differ, an empty store."""
+    return f". {_cut('; '.join(report.notes), _NOTE_LETTERS)}" if report.notes else ""
+
+
+def percent(rate: float) -> str:
+    """A share as people read it; a small one is not rounded to nothing."""
+    return f"{100 * rate:.3g} %"
+
+
+def _compared(report: StoredReport) -> str:
+    if report.mode != "window":
+        return _MODES[report.mode]
+    return f"written since {report.since:%Y-%m-%d %H:%M} UTC" if report.since else "the newest rows"
+
+
+def _kinds(report: StoredReport) -> str:
+    parts = []
+    if report.only_in_a:
+        parts.append(f"{report.only_in_a:,} only in the primary")
+    if report.only_in_b:
+        parts.append(f"{report.only_in_b:,} only in the secondary")
+    if report.mismatched:
+        parts.append(f"{report.mismatched:,} changed{_columns(report.by_column)}")
+    return ", ".join(parts)
+
+
+def _columns(by_column: Mapping[str, int]) -> str:
+    ranked = sorted(by_column.items(), key=lambda item: (-item[1], item[0]))
+    named = [f"{name} {count:,}" for name, count in ranked[:_SHOWN_COLUMNS]]
+    more = [f"{len(ranked) - _SHOWN_COLUMNS} more columns"] if len(ranked) > _SHOWN_COLUMNS else []
+    return f" ({', '.join(named + more)})" if named else ""
+
+
+def _others(report: StoredReport) -> str:
+    parts = []
+    if report.form_only:
+        parts.append(f"{report.form_only:,} in form only")
+    if report.in_flux:
+        parts.append(f"{report.in_flux:,} still being written")
+    return f"; {', '.join(parts)}" if parts else ""
+
+
+def _rows(count: int) -> str:
+    return "row" if count == 1 else "rows"
+
+
+def _cut(text: str, letters: int) -> str:
+    return text if len(text) <= letters else text[: letters - 1] + "…"

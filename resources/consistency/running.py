@@ -1,0 +1,163 @@
+"""Comparing the tables of a round, each under both breakers, each stored before the next one begins."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from holdfast.consistency.reports import Comparison, Coverage, Mark, Mode, TableReport
+from holdfast.consistency.tables import ComparedTable
+from holdfast.errors import HoldfastError
+from resources.consistency.keeping import Keeper
+from resources.consistency.rounds import MOST_ATTEMPTS, Asked, Round, begin_table, open_round, read_round, table_names
+from resources.consistency.store import StoredReport, read_mark, save
+from resources.guards.breakers import Breakers
+from resources.guards.guarded import guard_both
+from resources.postgres import Postgres
+from resources.stores import Stores
+from resources.tables.asking import Options
+from resources.tables.comparing import compare
+
+_NO_TIME: Final = "no column says when a row was written, so a window cannot be told: it was compared by increments"
+_CUT_OFF: Final = (
+    "comparing it was cut off {count} times in this round, so it was left out: its run was killed, or took too long. "
+    "Compare it alone from the Launchpad (tables) and see what ends the run; the next round tries it again"
+)
+
+# Called with the report of a table, how many tables of the round are done, and how many there are.
+Told = Callable[[StoredReport, int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """What a run came to.
+
+    Attributes:
+        round: as it is afterwards, with the reports of earlier runs that it went on from.
+        fresh: tables that this run compared.
+        busy: tables that another run was comparing; they are left to it.
+    """
+
+    round: Round
+    fresh: tuple[str, ...]
+    busy: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparer:
+    """The doors of a comparison.
+
+    Attributes:
+        postgres: the primary, with Holdfast's own tables.
+        run_id: a second report of a run for the same table is not stored.
+        options: limits of one comparison.
+        told: gets every report as soon as it is stored.
+    """
+
+    postgres: Postgres
+    stores: Stores
+    breakers: Breakers
+    run_id: str
+    log: logging.Logger
+    told: Told
+    options: Options
+
+    def compare(self, asked: Asked) -> Compared:
+        """Compare every table of the round that has no report yet. One table's trouble never stops the others.
+
+        Raises:
+            HoldfastError: the primary does not take the reports; what is stored stays, the next run goes on.
+        """
+        with self.postgres.transaction() as db:
+            found = open_round(db, asked, run_id=self.run_id, now=datetime.now(UTC))
+        if found.reports or found.begun:
+            done, at = len(found.reports), f"{found.began_at:%Y-%m-%d %H:%M} UTC"
+            self.log.info("consistency: going on with the round of %s, %d of %d done", at, done, len(asked.tables))
+        fresh: list[str] = []
+        busy: list[str] = []
+        for declared in found.left(asked.tables):
+            name = str(declared.table)
+            with alone(self.postgres, name) as is_alone:
+                if not is_alone:
+                    busy.append(name)
+                elif self._compare_table(asked, found, declared):
+                    fresh.append(name)
+        with self.postgres.transaction() as db:
+            after = read_round(db, found.name, found.began_at)
+        return Compared(round=after, fresh=tuple(fresh), busy=tuple(busy))
+
+    def _compare_table(self, asked: Asked, found: Round, declared: ComparedTable) -> bool:
+        """Compare one table and store its report; False where another run did so meanwhile."""
+        name, started_at, began_s = str(declared.table), datetime.now(UTC), time.monotonic()
+        with self.postgres.transaction() as db:
+            if name in read_round(db, found.name, found.began_at).reports:
+                return False
+            begin_table(db, found, name)
+            mark = read_mark(db, name)
+        comparison = self._compared(asked, found, declared, mark)
+        seconds = comparison.report.seconds or time.monotonic() - began_s
+        comparison = replace(comparison, report=replace(comparison.report, seconds=seconds))
+        with self.postgres.transaction() as db:
+            save(db, comparison, found.saving(self.run_id, started_at, datetime.now(UTC)))
+            reports = read_round(db, found.name, found.began_at).reports
+        self.told(reports[name], len(reports.keys() & set(table_names(asked.tables))), len(asked.tables))
+        return True
+
+    def _compared(self, asked: Asked, found: Round, declared: ComparedTable, mark: Mark | None) -> Comparison:
+        mode, note = mode_of(asked, declared, mark)
+        since = found.began_at - timedelta(hours=asked.hours) if mode == "window" else None
+        if found.attempts(str(declared.table)) >= MOST_ATTEMPTS:
+            return _failed(declared, mode, since, _CUT_OFF.format(count=MOST_ATTEMPTS))
+        keeper = Keeper(postgres=self.postgres, round=found.name, table=str(declared.table), log=self.log)
+        try:
+            with guard_both(self.breakers, self.stores):
+                comparison = compare(
+                    self.stores,
+                    declared,
+                    mode=mode,
+                    since=since,
+                    mark=mark,
+                    options=self.options,
+                    listener=keeper.listener(),
+                    checkpoint=found.checkpoint(str(declared.table)),
+                )
+        except HoldfastError as error:
+            return _failed(declared, mode, since, str(error))
+        except Exception as error:
+            # A table that breaks the comparison must not keep the others from being compared, hour by hour.
+            self.log.exception("consistency: %s: the comparison broke", declared.table)
+            return _failed(declared, mode, since, f"the comparison broke: {type(error).__name__}: {error}")
+        if not note or comparison.report.rate is None:
+            return comparison
+        return replace(comparison, report=replace(comparison.report, notes=(note, *comparison.report.notes)))
+
+
+def mode_of(asked: Asked, declared: ComparedTable, mark: Mark | None) -> tuple[Mode, str]:
+    """How a table is compared, and a sentence where that is not what was asked for."""
+    if asked.mode == "window" and declared.updated_at is None and mark is not None:
+        return "incremental", _NO_TIME
+    return asked.mode, ""
+
+
+@contextmanager
+def alone(postgres: Postgres, table: str) -> Iterator[bool]:
+    """Whether no other run compares this table now; none begins to until the end of the block."""
+    with ExitStack() as stack:
+        db = stack.enter_context(postgres.transaction())
+        is_alone = bool(db.value("consistency/try_lock", table_name=table))
+        try:
+            yield is_alone
+        finally:
+            # Nothing hangs on this transaction: that its line was cut meanwhile is no error of the comparison.
+            with suppress(HoldfastError):
+                stack.close()
+
+
+def _failed(declared: ComparedTable, mode: Mode, since: datetime | None, reason: str) -> Comparison:
+    coverage = Coverage(is_complete=False, share=0.0, since=since)
+    return Comparison(
+        report=TableReport(table=str(declared.table), mode=mode, status="error", reason=reason, coverage=coverage)
+    )
