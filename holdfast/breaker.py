@@ -192,7 +192,7 @@ def failed(breaker: Breaker, given: Permit, now: datetime, reason: str, policy: 
         return breaker
     is_recent = breaker.failed_at is not None and now - breaker.failed_at <= policy.forget
     failures = breaker.failures + 1 if is_recent or given.is_probe else 1
-    after = replace(breaker, failures=failures, failed_at=now, reason=" ".join(reason.split())[:_REASON_LETTERS])
+    after = replace(breaker, failures=failures, failed_at=now, reason=_line(reason))
     if given.is_probe:
         probes = breaker.failed_probes + 1
         wait = policy.wait(probes)
@@ -218,7 +218,14 @@ def forced(breaker: Breaker, action: Action, now: datetime, *, by: str, reason: 
     """
     if action == "auto" and breaker.forced is None:
         return breaker
-    said = replace(breaker, forced=None, forced_at=now, forced_by=by, forced_reason=reason, generation=_next(breaker))
+    said = replace(
+        breaker,
+        forced=None,
+        forced_at=now,
+        forced_by=_line(by),
+        forced_reason=_line(reason),
+        generation=_next(breaker),
+    )
     if action == "open":
         since = breaker.opened_at or now
         return replace(said, forced="open", opened_at=since, probe_at=now, prober="", leased_until=None)
@@ -243,6 +250,11 @@ def _closed(breaker: Breaker) -> Breaker:
         forced_by=breaker.forced_by,
         forced_reason=breaker.forced_reason,
     )
+
+
+def _line(text: str) -> str:
+    """One line that every store can hold."""
+    return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())[:_REASON_LETTERS]
 
 
 def _next(breaker: Breaker) -> int:
