@@ -11,6 +11,12 @@ from assets.baselines.learned import baseline_templates
 from assets.baselines.scenarios import scenario_execution_log
 from assets.baselines.slots import server_metrics_slots
 from assets.baselines.templates import server_templates
+from assets.consistency.checks_report import (
+    every_declared_table_was_compared,
+    the_last_exact_check_is_recent,
+    the_stores_agree,
+)
+from assets.consistency.report import consistency_report
 from assets.metrics.checks import no_cycle_was_lost, rollups_equal_their_samples, the_last_hour_is_complete
 from assets.metrics.history import server_metrics_history
 from assets.metrics.keeping import server_metrics_chunks, server_metrics_retention
@@ -90,6 +96,7 @@ def defs() -> dg.Definitions:
             fleet_overview,
             baseline_export,
             scenario_execution_log,
+            consistency_report,
         ],
         asset_checks=[
             no_cycle_was_lost,
@@ -97,6 +104,9 @@ def defs() -> dg.Definitions:
             rollups_equal_their_samples,
             baselines_cover_the_fleet,
             no_open_critical_anomalies,
+            the_stores_agree,
+            every_declared_table_was_compared,
+            the_last_exact_check_is_recent,
         ],
         jobs=JOBS,
         schedules=SCHEDULES,

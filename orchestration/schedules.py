@@ -13,6 +13,7 @@ from assets.baselines.learned import baseline_templates
 from assets.baselines.scenarios import scenario_execution_log
 from assets.baselines.slots import server_metrics_slots
 from assets.baselines.templates import server_templates
+from assets.consistency.report import ConsistencyReportConfig, consistency_report
 from assets.metrics.history import server_metrics_history
 from assets.metrics.keeping import RetentionConfig, server_metrics_chunks, server_metrics_retention
 from assets.metrics.rollups import server_metrics_daily, server_metrics_hourly
@@ -65,6 +66,28 @@ fleet_look = dg.define_asset_job(
 baselines_export = dg.define_asset_job(
     "baselines_export", selection=[baseline_export], description="What was learned goes to the vault."
 )
+consistency_window = dg.define_asset_job(
+    "consistency_window",
+    selection=[consistency_report],
+    description="What the two stores wrote in the last 24 hours. From the Launchpad: one table, its own window.",
+    config=dg.RunConfig(ops={"consistency_report": ConsistencyReportConfig(mode="window", hours=24)}),
+    tags={"dagster/max_runtime": "3600"},
+)
+consistency_exact = dg.define_asset_job(
+    "consistency_exact",
+    selection=[consistency_report],
+    description="Everything in both stores, exactly, at the cost of what changed: deletes are found.",
+    config=dg.RunConfig(ops={"consistency_report": ConsistencyReportConfig(mode="incremental")}),
+    tags={"dagster/max_runtime": "21600"},
+)
+# A run that takes too long is stopped; the next one goes on where it was.
+consistency_full = dg.define_asset_job(
+    "consistency_full",
+    selection=[consistency_report],
+    description="Everything in both stores, read in full.",
+    config=dg.RunConfig(ops={"consistency_report": ConsistencyReportConfig(mode="full")}),
+    tags={"dagster/max_runtime": "43200"},
+)
 platform_maintain = dg.define_asset_job(
     "platform_maintain", selection=[maintenance], description="Dagster's own log, pruned."
 )
@@ -80,6 +103,9 @@ JOBS: Final = (
     incident_act,
     baselines_export,
     scenarios_play,
+    consistency_window,
+    consistency_exact,
+    consistency_full,
     platform_maintain,
 )
 
@@ -140,5 +166,8 @@ SCHEDULES: Final = (
     _every("baselines_learn", "12 * * * *", "Every hour: learn the blocks that are over by an hour."),
     _every("fleet_look", "17 * * * *", "Every hour: the fleet at a glance."),
     _every("baselines_export", "50 2 * * *", "Nightly: what was learned, to the vault."),
+    _every("consistency_window", "25 * * * *", "Every hour: do the stores agree on the last 24 hours?"),
+    _every("consistency_exact", "20 1 * * *", "Nightly: do they agree on everything, deletes included?"),
+    _every("consistency_full", "20 3 * * 0", "Weekly: the same, with every row read again."),
     _every("platform_maintain", "10 3 * * *", "Nightly: prune Dagster's event log."),
 )

@@ -8,7 +8,7 @@ import dagster as dg
 
 from assets.catalog import COMPARED_TABLES
 from assets.consistency.report import NOT_CONFIGURED, consistency_report
-from assets.consistency.telling import percent, tell
+from assets.consistency.telling import by_badness, percent, tell
 from holdfast.consistency.reports import CRITICAL_RATE, KPI_RATE, WARNING_RATE
 from resources.consistency import ExactCheck, StoredReport, exact_checks, newest_reports, standing_reports
 from resources.consistency.rounds import table_names
@@ -117,7 +117,7 @@ def _worst(standing: Sequence[StoredReport]) -> list[StoredReport]:
 
 def _agreement(reports: Sequence[StoredReport], over: Sequence[StoredReport]) -> str:
     if over:
-        return "; ".join(f"{report.table_name} {tell(report)}" for report in over)[:2000]
+        return "; ".join(f"{report.table_name} {tell(report)}" for report in by_badness(over))[:2000]
     if not reports:
         return "No table was compared yet."
     return f"{len(reports)} tables agree: fewer than {percent(KPI_RATE)} of their rows differ."

@@ -79,7 +79,7 @@ def consistency_report(
         postgres=client,
         stores=stores.stores(),
         breakers=breakers.open(),
-        run_id=context.run_id,
+        run_id=context.run.run_id,
         log=context.log,
         told=lambda report, done, of: _progress(context, report, done, of),
         options=Options(rows_per_s=config.rows_per_s),

@@ -1,6 +1,7 @@
 """What was found of a table, in a sentence. No Dagster: commands tell the same."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Final
 
 from resources.consistency import StoredReport
@@ -9,7 +10,6 @@ _RANK: Final[Mapping[str, int]] = {"critical": 0, "warning": 1, "ok": 2}
 _SHOWN_COLUMNS: Final = 3
 _REASON_LETTERS: Final = 300
 _NOTE_LETTERS: Final = 160
-_MODES: Final[Mapping[str, str]] = {"full": "all of it", "incremental": "all of it, by increments"}
 _STATUS: Final[Mapping[str, str]] = {
     "missing_in_a": "the primary does not have it",
     "missing_in_b": "the secondary does not have it",
@@ -27,17 +27,15 @@ def by_badness(reports: Sequence[StoredReport]) -> list[StoredReport]:
 
 
 def tell(report: StoredReport) -> str:
-    """One sentence of a table, e.g. ``differs in 12 of 4,000 rows (0.3 %): 5 only in the primary, 7 changed``."""
+    """What goes on behind a table's name: ``differs in 12 of 4,000 rows (0.3 %): 5 only in the primary, 7 changed``."""
     if not report.is_compared:
         reason = report.reason or _STATUS.get(report.status, report.status)
         return f"was not compared ({report.status}): {_cut(reason, _REASON_LETTERS)}"
-    rows, what = f"{report.union_rows:,}", _compared(report)
+    rows = f"{report.union_rows:,} {'row' if report.union_rows == 1 else 'rows'}{_window(report)}"
     if not report.mismatch_count:
-        return f"agrees: {rows} {_rows(report.union_rows)} compared, {what}{_others(report)}"
-    return (
-        f"differs in {report.mismatch_count:,} of {rows} {_rows(report.union_rows)} ({percent(report.rate or 0.0)}), "
-        f"{what}: {_kinds(report)}{_others(report)}"
-    )
+        return f"agrees in {rows}{_others(report)}"
+    share = percent(report.rate or 0.0)
+    return f"differs in {report.mismatch_count:,} of {rows} ({share}): {_kinds(report)}{_others(report)}"
 
 
 def aside(report: StoredReport) -> str:
@@ -50,10 +48,10 @@ def percent(rate: float) -> str:
     return f"{100 * rate:.3g} %"
 
 
-def _compared(report: StoredReport) -> str:
-    if report.mode != "window":
-        return _MODES[report.mode]
-    return f"written since {report.since:%Y-%m-%d %H:%M} UTC" if report.since else "the newest rows"
+def _window(report: StoredReport) -> str:
+    if report.mode != "window" or report.since is None:
+        return ""
+    return f" of the last {(report.round_at - report.since) / timedelta(hours=1):g} h"
 
 
 def _kinds(report: StoredReport) -> str:
@@ -81,10 +79,6 @@ def _others(report: StoredReport) -> str:
     if report.in_flux:
         parts.append(f"{report.in_flux:,} still being written")
     return f"; {', '.join(parts)}" if parts else ""
-
-
-def _rows(count: int) -> str:
-    return "row" if count == 1 else "rows"
 
 
 def _cut(text: str, letters: int) -> str:

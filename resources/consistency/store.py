@@ -209,8 +209,8 @@ def open_findings(db: Transaction, table: str | None = None, *, limit: int = 100
 def rates(db: Transaction, asked: Sequence[Mode], since: datetime) -> dict[str, list[tuple[datetime, float | None]]]:
     """Share of mismatches over time by table, of rounds of these modes; None where a table was not compared."""
     found: dict[str, list[tuple[datetime, float | None]]] = {}
-    for table, ended_at, rate in db.rows("consistency/rates", asked=list(asked), since=since):
-        found.setdefault(table, []).append((ended_at, rate))
+    for table, round_at, rate in db.rows("consistency/rates", asked=list(asked), since=since):
+        found.setdefault(table, []).append((round_at, rate))
     return found
 
 

@@ -281,16 +281,16 @@ group by table_name
 order by table_name;
 
 -- name: rates
--- Share of mismatches over time, of reports that were asked for in these modes.
--- Returns: table_name, ended_at, rate (null where it was not compared).
+-- Share of mismatches over time, of rounds that were asked for in these modes.
+-- Returns: table_name, round_at, rate (null where it was not compared).
 select
     table_name,
-    ended_at,
+    round_at,
     rate
 from holdfast.consistency_reports
 where split_part(round, ' ', 1) = any(%(asked)s::text [])
     and ended_at >= %(since)s
-order by ended_at, report_id;
+order by round_at, report_id;
 
 -- name: open_findings
 -- Mismatches that are open, those known longest first.
