@@ -6,11 +6,11 @@ from itertools import islice
 from typing import Final
 
 from holdfast.consistency.layouts import Layout
-from holdfast.consistency.sides import Both, Hashes, Rows, Sums
+from holdfast.consistency.sides import Both, FlatRow, Hashes, Rows, Sums
 from holdfast.consistency.tables import Key
 
 # Rows of both stores that are held in memory at once.
-BATCH_ROWS: Final = 50_000
+BATCH_ROWS: Final = 20_000
 # Keys of one question to a store.
 BATCH_KEYS: Final = 20_000
 
@@ -57,6 +57,15 @@ class Pairs:
         for key in rows_b.keys() - rows_a.keys():
             self.add(key, (None, rows_b[key]))
 
+    def compare_sets(self, rows_a: set[FlatRow], rows_b: set[FlatRow], width: int) -> None:
+        """Take in what differs between two sets of rows whose key has ``width`` columns."""
+        # Most rows of a bucket that differs are equal: sets tell that without a look at each.
+        self.compare(_by_key(rows_a - rows_b, width), _by_key(rows_b - rows_a, width))
+
+
+def _by_key(rows: set[FlatRow], width: int) -> Rows:
+    return {row[:width]: Hashes(row[width], row[-1]) for row in rows}
+
 
 def kind_of(pair: Pair) -> str:
     """Which kind of mismatch two rows are."""
@@ -64,21 +73,23 @@ def kind_of(pair: Pair) -> str:
     return "only_in_b" if a is None else "only_in_a" if b is None else "mismatched"
 
 
-def find(both: Both, layout: Layout, sums: tuple[Sums, Sums], limit: int) -> Pairs:
-    """The rows that differ, from the sums of both stores."""
+def find(both: Both, layout: Layout, sums: tuple[Sums, Sums], limit: int, width: int) -> Pairs:
+    """The rows that differ, from the sums of both stores; their keys have ``width`` columns."""
     pairs = Pairs(limit)
     for buckets in batches(sums[0].differing(sums[1]), sums):
-        rows_a, rows_b = both.ask(lambda side, chosen=buckets: side.hashes(layout, chosen))  # type: ignore[misc]
-        pairs.compare(rows_a, rows_b)
+        rows_a, rows_b = both.ask(lambda side, chosen=buckets: side.rows(layout, chosen))  # type: ignore[misc]
+        pairs.compare_sets(rows_a, rows_b, width)
     return pairs
 
 
-def find_in_window(both: Both, layout: Layout, sums: tuple[Sums, Sums], limit: int) -> Pairs:
+def find_in_window(both: Both, layout: Layout, sums: tuple[Sums, Sums], limit: int, width: int) -> Pairs:
     """The rows that differ where sums see only rows of a window: the other store's row may be older than that."""
-    return _settled_by_look(both, find(both, layout, sums, limit), (), limit)
+    return _settled_by_look(both, find(both, layout, sums, limit, width), (), limit)
 
 
-def find_changes(both: Both, layout: Layout, open_keys: Iterable[Key], limit: int) -> tuple[Pairs, tuple[int, int]]:
+def find_changes(
+    both: Both, layout: Layout, open_keys: Iterable[Key], limit: int, width: int
+) -> tuple[Pairs, tuple[int, int]]:
     """The rows that differ, from what was written since a mark at which all but ``open_keys`` were equal.
 
     A row that neither store wrote is as it was; a row that one store deleted is missing in the sums of keys.
@@ -89,10 +100,10 @@ def find_changes(both: Both, layout: Layout, open_keys: Iterable[Key], limit: in
     Raises:
         TooManyChangesError: so much was written that a full comparison is cheaper.
     """
-    scan_a, scan_b = both.ask(lambda side: side.scan(layout, BATCH_ROWS * 4))
+    scan_a, scan_b = both.ask(lambda side: side.scan(layout, BATCH_ROWS * 10))
     suspects = {key for key, a in scan_a.fresh.items() if scan_b.fresh.get(key) != a}
     suspects.update(scan_b.fresh.keys() - scan_a.fresh.keys(), open_keys)
-    found = find(both, layout, (scan_a.sums, scan_b.sums), limit)
+    found = find(both, layout, (scan_a.sums, scan_b.sums), limit, width)
     return _settled_by_look(both, found, suspects, limit), (scan_a.sums.row_count, scan_b.sums.row_count)
 
 

@@ -50,8 +50,10 @@ def recheck(
 
 
 def _look(both: Both, pending: dict[Key, Pair], settled: Settled) -> dict[Key, Pair]:
+    """Look at what is pending; what changed since is pending still, with what it is now."""
+    in_question = _settle_lone(both, pending, settled)
     changed: dict[Key, Pair] = {}
-    for some in chunks(pending, BATCH_KEYS):
+    for some in chunks(in_question, BATCH_KEYS):
         now = look(both, some)
         for key in some:
             if now[key] == pending[key]:
@@ -59,6 +61,22 @@ def _look(both: Both, pending: dict[Key, Pair], settled: Settled) -> dict[Key, P
             elif now[key][0] != now[key][1]:
                 changed[key] = now[key]
     return changed
+
+
+def _settle_lone(both: Both, pending: dict[Key, Pair], settled: Settled) -> list[Key]:
+    """Confirm rows that still only one store has, by their keys alone, which an index tells; the keys that are left."""
+    lone = [key for key, pair in pending.items() if None in pair]
+    left = [key for key, pair in pending.items() if None not in pair]
+    for some in chunks(lone, BATCH_KEYS):
+        in_a, in_b = both.ask(lambda side, chosen=some: side.present(chosen))  # type: ignore[misc]
+        for key in some:
+            a, b = pending[key]
+            is_same = (key in in_a) == (a is not None) and (key in in_b) == (b is not None)
+            if is_same:
+                settled.confirmed[key] = pending[key]
+            elif key in in_a or key in in_b:
+                left.append(key)
+    return left
 
 
 def look(both: Both, keys: Sequence[Key]) -> dict[Key, Pair]:

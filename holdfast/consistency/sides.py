@@ -23,6 +23,8 @@ class Hashes(NamedTuple):
 
 
 Rows = dict[Key, Hashes]
+# A row of a bucket in one tuple: the columns of its key, its hash, and the one of its meaning where rows have forms.
+FlatRow = tuple[Any, ...]
 # Of a row: hashes of each compared column as written, and as meant, in the order of the pairing.
 Columns = tuple[Sequence[int], Sequence[int]]
 
@@ -84,8 +86,15 @@ class TableSide(Protocol):
             TooManyChangesError: more than ``limit`` rows were.
         """
 
-    def hashes(self, layout: Layout, buckets: Sequence[int]) -> Rows:
-        """The rows of some buckets."""
+    def rows(self, layout: Layout, buckets: Sequence[int]) -> set[FlatRow]:
+        """The rows of some buckets.
+
+        Raises:
+            NotComparableError: two rows have the same key.
+        """
+
+    def present(self, keys: Sequence[Key]) -> set[Key]:
+        """Those of some keys that have a row."""
 
     def look_up(self, keys: Sequence[Key]) -> Rows:
         """The rows of some keys; what is not there is left out."""

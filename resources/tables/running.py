@@ -147,24 +147,24 @@ class Run:
         return marks
 
     def _find(self, moment: Moment, pairing: Pairing, marks: dict[Side, StoreMark]) -> tuple[Pairs, tuple[int, int]]:
-        limit = self.options.max_keys
+        limit, width = self.options.max_keys, len(pairing.key)
         if self.mode == "incremental" and self.mark is not None:
             layout = self._layout(moment, pairing)
             progress = {side: SideProgress() for side in SIDES}
             both = self._sides(moment, pairing, progress)
             try:
-                return find_changes(both, layout, self.mark.open_keys, limit)
+                return find_changes(both, layout, self.mark.open_keys, limit, width)
             finally:
                 self._count_bytes(both)
         if self.mode == "window":
             layout = hashed(estimated_rows(pairing) // _WINDOW_SHARE)
             both = self._sides(moment, pairing, since=self.since)
             sums = both.ask(lambda side: side.sums(layout))
-            found = find_in_window(both, layout, sums, limit)
+            found = find_in_window(both, layout, sums, limit, width)
         else:
             layout, sums = self._full_sums(moment, pairing, marks)
             both = self._sides(moment, pairing)
-            found = find(both, layout, sums, limit)
+            found = find(both, layout, sums, limit, width)
         self._count_bytes(both)
         return found, (sums[0].row_count, sums[1].row_count)
 

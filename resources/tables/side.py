@@ -8,9 +8,9 @@ from typing import Any, Final, TypeVar
 from psycopg import sql
 
 from holdfast.consistency.layouts import Layout
-from holdfast.consistency.pairing import Pairing
-from holdfast.consistency.sides import Columns, Hashes, Rows, Scan, Sums, TableSide
-from holdfast.consistency.tables import Key, Side
+from holdfast.consistency.pairing import NotComparableError, Pairing
+from holdfast.consistency.sides import Columns, FlatRow, Hashes, Rows, Scan, Sums, TableSide
+from holdfast.consistency.tables import LABELS, Key, Side
 from holdfast.errors import TooManyChangesError
 from resources.postgres import Transaction
 from resources.queries import template
@@ -98,13 +98,17 @@ class PostgresSide:
         if len(found.fresh) > limit:
             raise TooManyChangesError(f"{self.pairing.of(self.side).name}: more than {limit} rows changed")
 
-    def hashes(self, layout: Layout, buckets: Sequence[int]) -> Rows:
-        """The rows of some buckets; of the window, where there is one."""
+    def rows(self, layout: Layout, buckets: Sequence[int]) -> set[FlatRow]:
+        """The rows of some buckets; of the window, where there is one.
+
+        Raises:
+            NotComparableError: two rows have the same key.
+        """
         if not layout.is_ranged:
             statement = self._composed(
                 "buckets", bucket=self._bucket(layout), scope=self._window(), **self._aggregates()
             )
-            return self._read(statement, buckets=list(buckets), **self._layout_parameters(layout))
+            return self._flat(statement, buckets=list(buckets), **self._layout_parameters(layout))
         ranges = [layout.range(bucket) for bucket in buckets]
         statement = self._composed(
             "ranges",
@@ -114,7 +118,46 @@ class PostgresSide:
             **self._aggregates(),
         )
         firsts, lasts = [first for first, _ in ranges], [last for _, last in ranges]
-        return self._read(statement, firsts=firsts, lasts=lasts, **self._window_parameters())
+        return self._flat(statement, firsts=firsts, lasts=lasts, **self._window_parameters())
+
+    def _flat(self, statement: sql.Composed, **parameters: Any) -> set[FlatRow]:
+        found: set[FlatRow] = set()
+        row_count = 0
+        for arrays in self._rows(statement, **parameters):
+            if arrays[0] is not None:
+                row_count += len(arrays[0])
+                found.update(zip(*arrays, strict=True))
+        if len(found) < row_count or not self._is_unique(found):
+            names = ", ".join(column.name for column in self.pairing.key)
+            raise NotComparableError(
+                "not_comparable",
+                f"({names}) does not identify a row of the {LABELS[self.side]} {self.pairing.of(self.side).name}: "
+                "several rows have the same. Declare a key that does.",
+            )
+        return found
+
+    def _is_unique(self, rows: set[FlatRow]) -> bool:
+        """Whether every row has a key of its own; asked only where no index sees to it."""
+        width = len(self.pairing.key)
+        has_index = set(self.pairing.of(self.side).key) == {column.name for column in self.pairing.key}
+        return has_index or len({row[:width] for row in rows}) == len(rows)
+
+    def present(self, keys: Sequence[Key]) -> set[Key]:
+        """Those of some keys that have a row."""
+        if not keys:
+            return set()
+        texts = hashing.key_texts(self.pairing, self.side)
+        named = [sql.Identifier(f"k{number}") for number in range(len(texts))]
+        statement = self._composed(
+            "present",
+            aggregates=_COMMA.join(sql.SQL("array_agg({})").format(name) for name in named),
+            outputs=_COMMA.join(
+                sql.SQL("{} as {}").format(text, name) for text, name in zip(texts, named, strict=True)
+            ),
+            **hashing.wanted(self.pairing, self.side),
+        )
+        ((first, *others),) = self._rows(statement, **hashing.key_parameters(keys, len(texts)))
+        return set() if first is None else set(zip(first, *others, strict=True)).intersection(keys)
 
     def look_up(self, keys: Sequence[Key]) -> Rows:
         """The rows of some keys; what is not there is left out."""

@@ -46,15 +46,18 @@ from (
 group by bucket
 
 -- name: ranges
--- Rows of some ranges of keys.
+-- Rows of some ranges of keys. Aggregated range by range, so that each is read through the index.
 -- Returns: one row per range: arrays of the key's columns and of the hashes.
-select {aggregates}
+select summed.*
 from unnest(%(firsts)s::{type}[], %(lasts)s::{type}[]) as wanted (first, last)
 cross join lateral (
-    select {outputs}
-    from {table} as t
-    where t.{key} between wanted.first and wanted.last and {scope}
-) as found
+    select {aggregates}
+    from (
+        select {outputs}
+        from {table} as t
+        where t.{key} between wanted.first and wanted.last and {scope}
+    ) as found
+) as summed
 
 -- name: buckets
 -- Rows of some buckets of hashed keys.
@@ -69,6 +72,16 @@ from (
 -- name: look_up
 -- Rows of some keys.
 -- Returns: one row: arrays of the key's columns and of the hashes.
+select {aggregates}
+from (
+    select {outputs}
+    from unnest({arrays}) as wanted ({names})
+    join {table} as t on {matches}
+) as found
+
+-- name: present
+-- Those of some keys that have a row. Nothing but the key is read, so that the index is enough.
+-- Returns: one row: arrays of the key's columns.
 select {aggregates}
 from (
     select {outputs}
