@@ -7,7 +7,7 @@ from psycopg import sql
 
 from holdfast.consistency.pairing import PairedColumn, Pairing
 from holdfast.consistency.seeds import seed_for
-from holdfast.consistency.tables import Side, TableName
+from holdfast.consistency.tables import Key, Side, TableName
 from resources.queries import template
 
 _T: Final = sql.SQL("t")
@@ -92,9 +92,15 @@ def wanted(pairing: Pairing, side: Side) -> dict[str, sql.Composable]:
     }
 
 
-def key_parameters(keys: Sequence[Sequence[str]], width: int) -> dict[str, list[str]]:
+def key_parameters(pairing: Pairing, side: Side, keys: Sequence[Key]) -> dict[str, str | list[str]]:
     """Keys as the parameters k0, k1, … of such a statement."""
-    return {f"k{number}": [key[number] for key in keys] for number in range(width)}
+    columns = enumerate(pairing.key)
+    return {f"k{n}": _array([key[n] for key in keys], _found_as(column, side)) for n, column in columns}
+
+
+def _array(texts: list[str], of_type: str) -> str | list[str]:
+    # The driver looks at each text for what must be quoted; there is nothing in these.
+    return "{" + ",".join(texts) + "}" if of_type in ("uuid", "bigint") else texts
 
 
 def _expression(column: PairedColumn, side: Side, *, meant: bool) -> str:

@@ -156,7 +156,7 @@ class PostgresSide:
             ),
             **hashing.wanted(self.pairing, self.side),
         )
-        ((first, *others),) = self._rows(statement, **hashing.key_parameters(keys, len(texts)))
+        ((first, *others),) = self._rows(statement, **hashing.key_parameters(self.pairing, self.side, keys))
         return set() if first is None else set(zip(first, *others, strict=True)).intersection(keys)
 
     def look_up(self, keys: Sequence[Key]) -> Rows:
@@ -164,7 +164,7 @@ class PostgresSide:
         if not keys:
             return {}
         statement = self._composed("look_up", **self._aggregates(), **hashing.wanted(self.pairing, self.side))
-        found = self._read(statement, **hashing.key_parameters(keys, len(self.pairing.key)))
+        found = self._read(statement, **hashing.key_parameters(self.pairing, self.side, keys))
         # A collation that takes other texts for equal finds more than was asked for.
         asked = set(keys)
         return {key: hashes for key, hashes in found.items() if key in asked}
@@ -183,7 +183,7 @@ class PostgresSide:
             **hashing.wanted(self.pairing, self.side),
         )
         width = len(self.pairing.key)
-        rows = self._rows(statement, **hashing.key_parameters(keys, width))
+        rows = self._rows(statement, **hashing.key_parameters(self.pairing, self.side, keys))
         return {tuple(row[:width]): (row[width], row[width + 1]) for row in rows}
 
     def values(self, keys: Sequence[Key], columns: Sequence[str], longest: int) -> Mapping[Key, Sequence[Any]]:
@@ -193,7 +193,7 @@ class PostgresSide:
             "values", keys=self._keys(), values=_COMMA.join(shown), **hashing.wanted(self.pairing, self.side)
         )
         width = len(self.pairing.key)
-        rows = self._rows(statement, **hashing.key_parameters(keys, width))
+        rows = self._rows(statement, **hashing.key_parameters(self.pairing, self.side, keys))
         return {tuple(row[:width]): row[width:] for row in rows}
 
     def written_before_mark(self, keys: Sequence[Key]) -> frozenset[Key]:
@@ -201,7 +201,7 @@ class PostgresSide:
         if not keys or self.mark_xmin is None:
             return frozenset()
         statement = self._composed("written_before", keys=self._keys(), **hashing.wanted(self.pairing, self.side))
-        rows = self._rows(statement, mark=self._mark(), **hashing.key_parameters(keys, len(self.pairing.key)))
+        rows = self._rows(statement, mark=self._mark(), **hashing.key_parameters(self.pairing, self.side, keys))
         return frozenset(tuple(row) for row in rows)
 
     def _mark(self) -> str:
