@@ -10,6 +10,8 @@ import click
 from holdfast.errors import HoldfastError, PermanentError
 from orchestration.cli_anomalies import anomalies
 from orchestration.cli_baselines import baselines
+from orchestration.cli_consistency import consistency
+from orchestration.cli_health import breakers, health
 from orchestration.cli_metrics import metrics
 from orchestration.cli_scenarios import scenarios
 from orchestration.cli_servers import servers
@@ -129,6 +131,9 @@ cli.add_command(servers)
 cli.add_command(baselines)
 cli.add_command(anomalies)
 cli.add_command(scenarios)
+cli.add_command(health)
+cli.add_command(breakers)
+cli.add_command(consistency)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from typing import Final, LiteralString
 
 from psycopg import sql
 
+from holdfast.consistency.layouts import Layout
 from holdfast.consistency.pairing import PairedColumn, Pairing
 from holdfast.consistency.seeds import seed_for
 from holdfast.consistency.tables import Key, Side, TableName
@@ -27,6 +28,7 @@ _FOUND_AS: Final[dict[str, LiteralString]] = {
     "numeric": "numeric",
     "bool": "boolean",
 }
+_BYTE: Final = 8
 _FOUND_FORMS: Final = frozenset({"uuid", "integer", "text", "boolean", "numeric"})
 
 
@@ -67,6 +69,21 @@ def key_hash(pairing: Pairing, side: Side, seed: int) -> sql.Composed:
     if len(parts) == 1:
         return parts[0]
     return sql.SQL("hashint8extended({}, {})").format(_XOR.join(parts), _number(seed_for(seed, _KEY)))
+
+
+def bucket(pairing: Pairing, side: Side, seed: int, layout: Layout) -> sql.Composed:
+    """The number of a row's bucket; where it lies between bounds, they are the parameter ``bounds``."""
+    if layout.kind == "hashed":
+        return sql.SQL("({} & {})::integer").format(key_hash(pairing, side, seed), layout.count - 1)
+    key = cell(pairing.key[0].name)
+    if layout.kind == "bounds":
+        of_type = sql.SQL("uuid" if layout.is_uuid else "bigint")
+        return sql.SQL("width_bucket({}::{}, {}::{}[])").format(key, of_type, sql.Placeholder("bounds"), of_type)
+    first = sql.SQL("get_byte(uuid_send({}), 0)").format(key)
+    if layout.bits <= _BYTE:
+        return sql.SQL("({} >> {})").format(first, _BYTE - layout.bits)
+    second = sql.SQL("get_byte(uuid_send({}), 1)").format(key)
+    return sql.SQL("(({} << {}) | ({} >> {}))").format(first, layout.bits - _BYTE, second, 2 * _BYTE - layout.bits)
 
 
 def key_texts(pairing: Pairing, side: Side) -> list[sql.Composed]:

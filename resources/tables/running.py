@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from threading import Lock
 from typing import Final
 
 from holdfast.consistency.comparing import conclude, report_of
@@ -48,6 +49,7 @@ class Run:
     done_share: dict[Side, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     looked_at_s: float = 0.0
+    lock: Lock = field(default_factory=Lock)
 
     def compared(self) -> Comparison:
         """The comparison, with a status for whatever the table itself does not allow."""
@@ -229,7 +231,6 @@ class Run:
     ) -> Slicer:
         def tell(progress: Progress) -> None:
             self.done_share[side] = progress.done_blocks / max(progress.block_count, 1)
-            keep()
             self.listener.tell(progress)
 
         return Slicer(
@@ -240,6 +241,8 @@ class Run:
             at=at,
             pace=Pace(self.options.statement_timeout_s),
             tell=tell,
+            keep=keep,
+            lock=self.lock,
             rows_per_s=self.options.rows_per_s,
         )
 

@@ -54,21 +54,21 @@ class PostgresSide:
         self._over_slices(lambda scope: self._add_sums(sums, layout, scope))
         return sums
 
-    def _over_slices(self, run: Callable[[sql.Composable], None]) -> None:
+    def _over_slices(self, run: Callable[[sql.Composable], Callable[[], None]]) -> None:
         if self.slicer is None:
-            run(_ALL)
+            run(_ALL)()
         else:
             self.slicer(run)
 
-    def _add_sums(self, sums: Sums, layout: Layout, scope: sql.Composable) -> None:
+    def _add_sums(self, sums: Sums, layout: Layout, scope: sql.Composable) -> Callable[[], None]:
         statement = self._composed(
             "sums",
-            bucket=self._bucket(layout),
+            bucket=hashing.bucket(self.pairing, self.side, self.seed, layout),
             hash=hashing.row_hash(self.pairing, self.side, self.seed),
             scope=sql.SQL("{} and {}").format(scope, self._window()),
         )
         ((buckets, counts, hashes),) = self._rows(statement, **self._layout_parameters(layout))
-        sums.add(buckets, counts, hashes)
+        return lambda: sums.add(buckets, counts, hashes)
 
     def scan(self, layout: Layout, limit: int) -> Scan:
         """Every bucket's count and hash of keys, and the hashes of the rows written since the mark.
@@ -80,23 +80,27 @@ class PostgresSide:
         self._over_slices(lambda scope: self._add_scan(found, layout, scope, limit))
         return found
 
-    def _add_scan(self, found: Scan, layout: Layout, scope: sql.Composable, limit: int) -> None:
+    def _add_scan(self, found: Scan, layout: Layout, scope: sql.Composable, limit: int) -> Callable[[], None]:
         names = self._names()
         new = sql.SQL("array_agg({}) filter (where is_new)")
         statement = self._composed(
             "scan",
-            bucket=self._bucket(layout),
+            bucket=hashing.bucket(self.pairing, self.side, self.seed, layout),
             key_hash=hashing.key_hash(self.pairing, self.side, self.seed),
             aggregates=_COMMA.join(new.format(sql.Identifier(name)) for name in names),
             outputs=self._outputs(_IF_NEW),
             scope=scope,
         )
         rows = self._rows(statement, mark=self._mark(), **self._layout_parameters(layout))
-        for bucket, count, value, *fresh in rows:
-            found.sums.add([bucket], [count], [value])
-            found.fresh.update(self._hashes(fresh))
-        if len(found.fresh) > limit:
-            raise TooManyChangesError(f"{self.pairing.of(self.side).name}: more than {limit} rows changed")
+
+        def take_in() -> None:
+            for bucket, count, value, *fresh in rows:
+                found.sums.add([bucket], [count], [value])
+                found.fresh.update(self._hashes(fresh))
+            if len(found.fresh) > limit:
+                raise TooManyChangesError(f"{self.pairing.of(self.side).name}: more than {limit} rows changed")
+
+        return take_in
 
     def rows(self, layout: Layout, buckets: Sequence[int]) -> set[FlatRow]:
         """The rows of some buckets; of the window, where there is one.
@@ -106,7 +110,10 @@ class PostgresSide:
         """
         if not layout.is_ranged:
             statement = self._composed(
-                "buckets", bucket=self._bucket(layout), scope=self._window(), **self._aggregates()
+                "buckets",
+                bucket=hashing.bucket(self.pairing, self.side, self.seed, layout),
+                scope=self._window(),
+                **self._aggregates(),
             )
             return self._flat(statement, buckets=list(buckets), **self._layout_parameters(layout))
         ranges = [layout.range(bucket) for bucket in buckets]
@@ -242,20 +249,6 @@ class PostgresSide:
     def _layout_parameters(self, layout: Layout) -> dict[str, Any]:
         bounds = {"bounds": [layout.text(bound) for bound in layout.bounds]} if layout.kind == "bounds" else {}
         return bounds | self._window_parameters()
-
-    def _bucket(self, layout: Layout) -> sql.Composed:
-        if layout.kind == "hashed":
-            hashed = hashing.key_hash(self.pairing, self.side, self.seed)
-            return sql.SQL("({} & {})::integer").format(hashed, layout.count - 1)
-        key = hashing.cell(self.pairing.key[0].name)
-        if layout.kind == "bounds":
-            of_type = sql.SQL("uuid" if layout.is_uuid else "bigint")
-            return sql.SQL("width_bucket({}::{}, {}::{}[])").format(key, of_type, sql.Placeholder("bounds"), of_type)
-        first = sql.SQL("get_byte(uuid_send({}), 0)").format(key)
-        if layout.bits <= 8:
-            return sql.SQL("({} >> {})").format(first, 8 - layout.bits)
-        second = sql.SQL("get_byte(uuid_send({}), 1)").format(key)
-        return sql.SQL("(({} << {}) | ({} >> {}))").format(first, layout.bits - 8, second, 16 - layout.bits)
 
     def _read(self, statement: sql.Composed, **parameters: Any) -> Rows:
         found: Rows = {}

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 
 import psycopg
 from psycopg import sql
@@ -30,6 +31,8 @@ class Slicer:
     Attributes:
         at: how far the scan is; moved on after each slice.
         tell: gets a ``Progress`` after each slice.
+        keep: is called after each slice of a scan that may be cut off, while neither store's sums move.
+        lock: of both stores' sums.
         rows_per_s: longest pace; None as fast as it goes.
     """
 
@@ -40,10 +43,12 @@ class Slicer:
     at: SideProgress
     pace: Pace
     tell: Callable[[Progress], None]
+    keep: Callable[[], None]
+    lock: Lock
     rows_per_s: float | None = None
 
-    def __call__(self, run: Callable[[sql.Composable], None]) -> None:
-        """Run the statement slice by slice.
+    def __call__(self, run: Callable[[sql.Composable], Callable[[], None]]) -> None:
+        """Run the statement slice by slice; what it returns is called to take its rows in.
 
         Raises:
             StatementTimeoutError: even a small slice takes too long.
@@ -54,7 +59,7 @@ class Slicer:
             before, began_s = self.at.sums.row_count, time.monotonic()
             try:
                 with self.db.savepoint():
-                    run(_pages(first, None if is_last else last))
+                    take_in = run(_pages(first, None if is_last else last))
             except psycopg.errors.QueryCanceled as error:
                 if not self.pace.halve():
                     raise StatementTimeoutError(
@@ -63,7 +68,10 @@ class Slicer:
                 continue
             took_s = time.monotonic() - began_s
             self.pace.took(took_s)
-            self.at.next_block = None if is_last else last
+            with self.lock:
+                take_in()
+                self.at.next_block = None if is_last else last
+                self.keep()
             self.tell(Progress(self.table, self.side, min(last, self.block_count), self.block_count))
             if self.rows_per_s:
                 time.sleep(max(0.0, (self.at.sums.row_count - before) / self.rows_per_s - took_s))
