@@ -50,7 +50,6 @@ class ConsistencyReportConfig(dg.Config):
     group_name=GROUP,
     owners=OWNERS,
     kinds={"postgres", "python"},
-    pool="consistency_report",
     metadata=table("consistency_reports", REPORTS),
     freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=4), warn_window=timedelta(hours=2)),
 )
@@ -65,6 +64,7 @@ def consistency_report(
 
     Grain: one row per table and run in ``consistency_reports``, one per difference in ``consistency_findings``. A run
     that is cut off is gone on with by the next one of its kind within 6 hours; what it compared is not compared again.
+    Runs may overlap: one table is compared by one run at a time, and a window does not wait for a weekly full round.
     Safe to run twice: a second run adds reports and changes none.
 
     A table that cannot be compared does not stop the others: its report says why. The run fails only where every table

@@ -17,7 +17,7 @@ from resources.tables.slicing import Progress
 
 # Less than this is quicker compared again than written down.
 KEEP_EVERY_S: Final = 15.0
-_TELL_EVERY_S: Final = 30.0
+TELL_EVERY_S: Final = 30.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,6 +29,7 @@ class Keeper:
     table: str
     log: logging.Logger
     every_s: float = KEEP_EVERY_S
+    tell_every_s: float = TELL_EVERY_S
     _kept_s: float = field(default_factory=time.monotonic)
     _told_s: float = field(default_factory=time.monotonic)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -40,7 +41,7 @@ class Keeper:
     def tell(self, progress: Progress) -> None:
         """A line of a long scan."""
         with self._lock:
-            if time.monotonic() - self._told_s < _TELL_EVERY_S:
+            if time.monotonic() - self._told_s < self.tell_every_s:
                 return
             self._told_s = time.monotonic()
         share = progress.done_blocks / max(progress.block_count, 1)

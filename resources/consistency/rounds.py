@@ -1,6 +1,6 @@
 """Rounds: every table compared once, each stored as soon as it is known; what was cut off goes on with what is left."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -41,7 +41,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A table whose comparison began and has no report yet.
+    """A table that has no report yet.
 
     Attributes:
         attempt_count: how often it began in this round.
@@ -60,7 +60,7 @@ class Round:
     Attributes:
         began_at: its windows end there, also when it goes on later.
         reports: of the tables that are done, by name.
-        begun: tables that were cut off, by name.
+        begun: tables that have none yet, by name.
     """
 
     name: str
@@ -93,16 +93,21 @@ def table_names(tables: Sequence[ComparedTable]) -> list[str]:
 
 
 def open_round(db: Transaction, asked: Asked, *, run_id: str, now: datetime) -> Round:
-    """The round to go on with: the newest of this name that is not finished, or that this very run has worked on.
+    """The round to go on with: one of this name that is under way or was cut off, or that this very run has worked on.
 
-    A new one where there is none, or where it is too long ago.
+    A new one where there is none, or where it began too long ago.
     """
-    began_at = db.value("consistency/newest_round", round=asked.name, oldest_at=now - RESUME_WITHIN)
+    which = {"round": asked.name, "run_id": run_id, "oldest_at": now - RESUME_WITHIN}
+    began_at = db.value("consistency/open_round", **which)
     if began_at is not None:
-        found = read_round(db, asked.name, began_at)
-        if _goes_on(found.reports.values(), table_names(asked.tables), run_id):
-            return found
+        return read_round(db, asked.name, began_at)
+    db.execute("consistency/begin_round", round=asked.name, round_at=now, table_names=table_names(asked.tables))
     return Round(name=asked.name, began_at=now)
+
+
+def end_round(db: Transaction, round_: Round, busy: Sequence[str]) -> None:
+    """A run that came to its end leaves nothing to go on with, but for the tables that another run is at."""
+    db.execute("consistency/end_round", round=round_.name, round_at=round_.began_at, busy=list(busy))
 
 
 def read_round(db: Transaction, name: str, began_at: datetime) -> Round:
@@ -121,8 +126,3 @@ def read_round(db: Transaction, name: str, began_at: datetime) -> Round:
 def begin_table(db: Transaction, round_: Round, table: str) -> None:
     """Remember that comparing a table begins: should it be cut off, the next run knows."""
     db.execute("consistency/begin_table", round=round_.name, round_at=round_.began_at, table_name=table)
-
-
-def _goes_on(reports: Collection[StoredReport], tables: Sequence[str], run_id: str) -> bool:
-    is_finished = {one.table_name for one in reports} >= set(tables)
-    return not is_finished or any(one.run_id == run_id for one in reports)

@@ -12,7 +12,16 @@ from holdfast.consistency.reports import Comparison, Coverage, Mark, Mode, Table
 from holdfast.consistency.tables import ComparedTable
 from holdfast.errors import HoldfastError
 from resources.consistency.keeping import Keeper
-from resources.consistency.rounds import MOST_ATTEMPTS, Asked, Round, begin_table, open_round, read_round, table_names
+from resources.consistency.rounds import (
+    MOST_ATTEMPTS,
+    Asked,
+    Round,
+    begin_table,
+    end_round,
+    open_round,
+    read_round,
+    table_names,
+)
 from resources.consistency.store import StoredReport, read_mark, save
 from resources.guards.breakers import Breakers
 from resources.guards.guarded import guard_both
@@ -21,6 +30,7 @@ from resources.stores import Stores
 from resources.tables.asking import Options
 from resources.tables.comparing import compare
 
+_POLL_S: Final = 0.5
 _NO_TIME: Final = "no column says when a row was written, so a window cannot be told: it was compared by increments"
 _CUT_OFF: Final = (
     "comparing it was cut off {count} times in this round, so it was left out: its run was killed, or took too long. "
@@ -55,6 +65,8 @@ class Comparer:
         run_id: a second report of a run for the same table is not stored.
         options: limits of one comparison.
         told: gets every report as soon as it is stored.
+        wait_s: how long to wait, at the end, for tables that another run is at.
+        engine: compares one table.
     """
 
     postgres: Postgres
@@ -64,6 +76,8 @@ class Comparer:
     log: logging.Logger
     told: Told
     options: Options
+    wait_s: float = 30.0
+    engine: Callable[..., Comparison] = compare
 
     def compare(self, asked: Asked) -> Compared:
         """Compare every table of the round that has no report yet. One table's trouble never stops the others.
@@ -73,21 +87,34 @@ class Comparer:
         """
         with self.postgres.transaction() as db:
             found = open_round(db, asked, run_id=self.run_id, now=datetime.now(UTC))
-        if found.reports or found.begun:
+        if found.reports:
             done, at = len(found.reports), f"{found.began_at:%Y-%m-%d %H:%M} UTC"
             self.log.info("consistency: going on with the round of %s, %d of %d done", at, done, len(asked.tables))
         fresh: list[str] = []
-        busy: list[str] = []
-        for declared in found.left(asked.tables):
-            name = str(declared.table)
-            with alone(self.postgres, name) as is_alone:
-                if not is_alone:
-                    busy.append(name)
-                elif self._compare_table(asked, found, declared):
-                    fresh.append(name)
+        later = [one for one in found.left(asked.tables) if not self._try(asked, found, one, fresh)]
+        deadline_s = time.monotonic() + self.wait_s
+        busy = [str(one.table) for one in later if not self._wait_for(asked, found, one, fresh, deadline_s)]
         with self.postgres.transaction() as db:
+            end_round(db, found, busy)
             after = read_round(db, found.name, found.began_at)
         return Compared(round=after, fresh=tuple(fresh), busy=tuple(busy))
+
+    def _wait_for(
+        self, asked: Asked, found: Round, declared: ComparedTable, fresh: list[str], deadline_s: float
+    ) -> bool:
+        """Try again until another run is through with a table, or until there is no time left."""
+        while not self._try(asked, found, declared, fresh):
+            if time.monotonic() > deadline_s:
+                return False
+            time.sleep(_POLL_S)
+        return True
+
+    def _try(self, asked: Asked, found: Round, declared: ComparedTable, fresh: list[str]) -> bool:
+        """Compare a table that has no report; False where another run is at it now."""
+        with alone(self.postgres, str(declared.table)) as is_alone:
+            if is_alone and self._compare_table(asked, found, declared):
+                fresh.append(str(declared.table))
+        return is_alone
 
     def _compare_table(self, asked: Asked, found: Round, declared: ComparedTable) -> bool:
         """Compare one table and store its report; False where another run did so meanwhile."""
@@ -114,7 +141,7 @@ class Comparer:
         keeper = Keeper(postgres=self.postgres, round=found.name, table=str(declared.table), log=self.log)
         try:
             with guard_both(self.breakers, self.stores):
-                comparison = compare(
+                comparison = self.engine(
                     self.stores,
                     declared,
                     mode=mode,

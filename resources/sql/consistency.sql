@@ -10,16 +10,42 @@ select
     pg_try_advisory_xact_lock(hashtextextended('holdfast.consistency.' || %(table_name)s::text, 0)),
     set_config('idle_in_transaction_session_timeout', '0', true);
 
--- name: newest_round
--- When the newest round of this name began.
--- Returns: round_at, or null where none began since oldest_at.
+-- name: open_round
+-- When the newest round of this name began that is under way or was cut off, or that this very run has worked on.
+-- Returns: round_at, or null where there is none that began since oldest_at.
 select max(r.round_at)
 from (
-    select round_at from holdfast.consistency_reports where round = %(round)s
-    union all
     select round_at from holdfast.consistency_progress where round = %(round)s
+    union all
+    select round_at from holdfast.consistency_reports where round = %(round)s and run_id = %(run_id)s
 ) as r
 where r.round_at >= %(oldest_at)s::timestamptz;
+
+-- name: begin_round
+-- Remember the tables of a new round.
+-- Returns: nothing.
+insert into holdfast.consistency_progress as p (round, table_name, round_at, attempt_count, saved_at)
+select
+    %(round)s,
+    t.table_name,
+    %(round_at)s,
+    0,
+    clock_timestamp()
+from unnest(%(table_names)s::text []) as t (table_name)
+on conflict (round, table_name) do update
+set
+    attempt_count = excluded.attempt_count,
+    checkpoint = null,
+    round_at = excluded.round_at,
+    saved_at = excluded.saved_at;
+
+-- name: end_round
+-- Forget the tables of a round that nobody needs to go on with: all but those that another run is comparing in it.
+-- Returns: nothing.
+delete from holdfast.consistency_progress
+where round = %(round)s
+    and round_at = %(round_at)s
+    and (attempt_count = 0 or table_name <> all(%(busy)s::text []));
 
 -- name: reports_of_round
 -- What a round found so far: the newest report of each table.
@@ -30,7 +56,7 @@ where round = %(round)s and round_at = %(round_at)s
 order by table_name, report_id desc;
 
 -- name: begun
--- Tables of a round whose comparison began and has no report yet.
+-- Tables of a round that have no report yet, and how often comparing them began.
 -- Returns: table_name, attempt_count, checkpoint.
 select
     table_name,

@@ -159,12 +159,12 @@ create table holdfast.consistency_progress (
     round text not null,
     table_name text not null,
     round_at timestamptz not null,
-    attempt_count integer not null check (attempt_count > 0),
+    attempt_count integer not null check (attempt_count >= 0),
     checkpoint jsonb,
     saved_at timestamptz not null,
     primary key (round, table_name)
 );
-comment on table holdfast.consistency_progress is 'Tables that are being compared, or whose comparison was cut off: gone as soon as their report is stored';
+comment on table holdfast.consistency_progress is 'Tables of rounds under way that have no report yet: what stays here belongs to a round that was cut off';
 comment on column holdfast.consistency_progress.round is 'The round, as in consistency_reports';
 comment on column holdfast.consistency_progress.table_name is 'The table, as in consistency_reports';
 comment on column holdfast.consistency_progress.round_at is 'When that round began';
