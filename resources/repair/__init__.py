@@ -1,0 +1,1 @@
+"""Repairs: plans made from comparisons, applied row by verified row, journalled, and taken back."""

@@ -1,0 +1,278 @@
+"""Apply a repair plan: a row is looked at again right before it is written, and written down before it is committed."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from holdfast.consistency.journals import Header
+from holdfast.consistency.pairing import pair
+from holdfast.consistency.plans import Action, RepairPlan, TablePlan, demand_same_stores
+from holdfast.consistency.repairs import Code, Repair
+from holdfast.consistency.sides import Hashes
+from holdfast.consistency.tables import OTHER, Key, Side, TableName
+from holdfast.errors import PermanentError, PlanError, TransientError
+from resources.postgres import Transaction
+from resources.repair import writing
+from resources.repair.batching import Chunk, Unit, cut
+from resources.repair.journaling import open_journal
+from resources.repair.log import RepairLog
+from resources.repair.recording import Recorder
+from resources.repair.rows import CHUNK, Paired, Row
+from resources.repair.shapes import Needs, Shape, read_shapes
+from resources.repair.writing import Failed, Failure, Write
+from resources.stores import Stores
+from resources.tables.reading import read_tables
+
+Say = Callable[[str], None]
+_SIDES: Final[tuple[Side, Side]] = ("a", "b")
+
+
+def identities(stores: Stores) -> dict[Side, str]:
+    """Which databases the stores are."""
+    found: dict[Side, str] = {}
+    for side in _SIDES:
+        with stores.of(side).snapshot() as db:
+            found[side] = db.value("repairs/identity")
+    return found
+
+
+def apply_plan(
+    stores: Stores, plan: RepairPlan, *, journal: Path | None, say: Say = lambda _: None, needs_record: bool = True
+) -> Repair:
+    """Apply a plan. Applied again, it does what is left of it; when nothing is, it writes nothing.
+
+    Args:
+        stores: that the plan was made for.
+        plan: that an operator confirmed.
+        journal: file that gets every row before it is committed; None: the primary's log alone.
+        say: gets a line per batch.
+        needs_record: refuse to write where neither a journal nor a log would tell what was.
+
+    Raises:
+        PlanError: it was made for other databases, or a table is compared in another way by now.
+        PermanentError: a store may not be written by this role.
+        TransientError: a store is away; what was committed is journalled, and applying again goes on.
+    """
+    began_s = time.monotonic()
+    demand_same_stores(plan, identities(stores))
+    log = RepairLog.of(stores)
+    if journal is None and log is None and needs_record:
+        raise PermanentError(
+            "the primary has no holdfast.repair_log that this role may write, and no journal is named; nothing was "
+            "changed. Name a journal (--journal), or bring the primary to this version: holdfast migrate"
+        )
+    repair = Repair(repair_id=plan.repair_id)
+    with ExitStack() as stack:
+        if log:
+            _settle(log, stores, say)
+        work = _work(stores, plan, repair)
+        if any(work.actions.values()):
+            header = Header(repair_id=plan.repair_id, stores=plan.stores, began_at=datetime.now(UTC).isoformat())
+            file = stack.enter_context(open_journal(journal, header)) if journal else None
+            _Applying(stores, work, Recorder(repair, file, log), say).run()
+    repair.seconds = time.monotonic() - began_s
+    return repair
+
+
+def _settle(log: RepairLog, stores: Stores, say: Say) -> None:
+    for side in _SIDES:
+        if count := log.settle(stores.of(side)):
+            say(f"{count} rows of an earlier repair that was cut off are settled in the log")
+
+
+@dataclass(slots=True)
+class _Work:
+    """What is left of a plan."""
+
+    paired: dict[TableName, Paired] = field(default_factory=dict)
+    actions: dict[Side, dict[TableName, list[Action]]] = field(default_factory=lambda: {"a": {}, "b": {}})
+    sizes: dict[Side, dict[TableName, dict[Key, int]]] = field(default_factory=lambda: {"a": {}, "b": {}})
+
+
+def _work(stores: Stores, plan: RepairPlan, repair: Repair) -> _Work:
+    """Look at every row of the plan without touching it: what is as it should be already needs no write."""
+    work = _Work()
+    wanted = [table for table in plan.tables if table.actions]
+    names = [table.declared.table for table in wanted]
+    with stores.a.snapshot() as a, stores.b.snapshot() as b:
+        tables = {"a": read_tables(a, names), "b": read_tables(b, names)}
+        for table in wanted:
+            name = table.declared.table
+            if name not in tables["a"] or name not in tables["b"]:
+                raise PlanError(f"{name}: a store has no such table any more; nothing was changed. Make a new plan")
+            pairing = pair(tables["a"][name], tables["b"][name], table.declared)
+            if pairing.digest != table.digest:
+                raise PlanError(
+                    f"{name}: its columns or how they are compared changed since the plan was made; nothing was "
+                    "changed. Make a new plan"
+                )
+            work.paired[name] = Paired(pairing, table.seed)
+            _look(work, name, table, {"a": a, "b": b}, repair)
+    return work
+
+
+def _look(work: _Work, name: TableName, plan: TablePlan, db: Mapping[Side, Transaction], repair: Repair) -> None:
+    paired = work.paired[name]
+    for start in range(0, len(plan.actions), CHUNK):
+        some = plan.actions[start : start + CHUNK]
+        keys = [one.key for one in some]
+        rows = {side: paired.hashes(db[side], side, keys) for side in _SIDES}
+        left = []
+        for one in some:
+            if _is_done(one, rows[one.into].get(one.key), rows[OTHER[one.into]].get(one.key)):
+                repair.already += 1
+            else:
+                left.append(one)
+        sizes = [paired.sizes(db[side], side, [one.key for one in left]) for side in _SIDES]
+        for one in left:
+            work.actions[one.into].setdefault(name, []).append(one)
+            work.sizes[one.into].setdefault(name, {})[one.key] = sum(each.get(one.key, 0) for each in sizes)
+
+
+def _is_done(one: Action, target: Hashes | None, source: Hashes | None) -> bool:
+    if one.verb == "delete":
+        return target is None and source is None
+    return target is not None and source is not None and _is_equal(target, source)
+
+
+def _is_equal(one: Hashes, other: Hashes) -> bool:
+    return one.exact == other.exact or one.meaning == other.meaning
+
+
+@dataclass(slots=True)
+class _Applying:
+    stores: Stores
+    work: _Work
+    recorder: Recorder
+    say: Say
+
+    def run(self) -> None:
+        """Write all that is left, the primary first."""
+        repair, total = self.recorder.repair, sum(len(x) for side in self.work.actions.values() for x in side.values())
+        try:
+            for side in _SIDES:
+                if self.work.actions[side]:
+                    self._side(side, total)
+        except TransientError as error:
+            raise TransientError(
+                f"{error} The repair stopped after {repair.written_count} of {total} rows: these are committed and "
+                "journalled; apply the same plan again to go on"
+            ) from error
+
+    def _side(self, side: Side, total: int) -> None:
+        actions = self.work.actions[side]
+        needs = Needs()
+        for name, some in actions.items():
+            for one in some:
+                needs.add(name, one.verb)
+        with self.stores.of(side).writing() as db:
+            shapes = read_shapes(db, side, [self.work.paired[name].pairing.of(side) for name in actions], needs)
+        for unit in cut(actions, shapes, self.work.sizes[side]):
+            self._unit(side, unit, shapes)
+            repair = self.recorder.repair
+            done = repair.written_count + len(repair.skipped)
+            self.say(f"{unit.chunks[0].table}: {done} of {total} rows done, {len(repair.skipped)} left as they are")
+
+    def _unit(self, side: Side, unit: Unit, shapes: Mapping[TableName, Shape]) -> None:
+        done: list[Write] = []
+        with self.stores.of(side).writing() as db, self.stores.of(OTHER[side]).snapshot() as source:
+            mode = writing.begin(db, [shapes[chunk.table] for chunk in unit.chunks], is_cyclic=unit.is_cyclic)
+            writes = [one for chunk in unit.chunks for one in self._ready(db, source, shapes[chunk.table], chunk)]
+            if writes:
+                written = writing.write(db, writes, mode, self._verify)
+                self.recorder.skip(written.failed)
+                done = written.done
+            if done:
+                self.recorder.repair.notes += writing.move_sequences(db, done)
+                self.recorder.before_commit(db, side, done)
+        if done:
+            self.recorder.after_commit(side, done)
+
+    def _ready(self, db: Transaction, source: Transaction, shape: Shape, chunk: Chunk) -> list[Write]:
+        """Lock the rows, read both sides' rows again, and keep those that are as the plan saw them."""
+        paired = self.work.paired[chunk.table]
+        keys = [one.key for one in chunk.actions]
+        locked = paired.locked(db, shape, keys, deletes=chunk.verb == "delete")
+        unlocked = [key for key in keys if key not in locked]
+        busy = paired.hashes(db, shape.side, unlocked)
+        columns = paired.inserted(shape) if chunk.verb == "insert" else paired.copied(shape)
+        theirs = paired.sources(source, shape, keys, columns)
+        ready, failed = [], []
+        for one in chunk.actions:
+            write = _write(one, shape, paired, locked.get(one.key), theirs.get(one.key))
+            failure = _unfit(one, locked.get(one.key), busy.get(one.key), theirs.get(one.key))
+            if failure is None:
+                ready.append(write)
+            elif failure.code == "skipped_stale" and _is_now_done(one, locked.get(one.key), theirs.get(one.key)):
+                self.recorder.repair.already += 1
+            else:
+                failed.append((write, failure))
+        self.recorder.skip(failed)
+        return ready
+
+    def _verify(self, db: Transaction, done: Sequence[Write]) -> Failed:
+        """Rows that did not become what the other store has, although the server took them."""
+        failed: Failed = []
+        by_table: dict[TableName, list[Write]] = defaultdict(list)
+        for one in done:
+            by_table[one.shape.name].append(one)
+        for name, some in by_table.items():
+            now = self.work.paired[name].again(db, some[0].shape, [one.key for one in some])
+            for one in some:
+                row = now.get(one.key)
+                one.after = row.image if row else None
+                if failure := _unlike(one, row):
+                    failed.append((one, failure))
+        return failed
+
+
+def _write(one: Action, shape: Shape, paired: Paired, target: Row | None, source: Row | None) -> Write:
+    names = tuple(column.name for column in paired.pairing.key)
+    whole = target.image if target else source.image if source else {}
+    return Write(
+        shape=shape,
+        verb=one.verb,
+        key=one.key,
+        key_columns=names,
+        at=tuple(whole.get(name) or "" for name in names),
+        before=target.image if target else None,
+        values=source.image if source and one.verb != "delete" else None,
+        reason=one.reason,
+        had=target.hashes if target else None,
+        wanted=source.hashes if source and one.verb != "delete" else None,
+    )
+
+
+def _unfit(one: Action, target: Row | None, busy: Hashes | None, source: Row | None) -> Failure | None:
+    """Why a row is not written although the plan says so."""
+    if busy is not None:
+        return Failure("skipped_busy", "")
+    if (source.hashes.exact if source else None) != one.source:
+        return _stale(OTHER[one.into])
+    if (target.hashes.exact if target else None) != one.expected:
+        return _stale(one.into)
+    return None
+
+
+def _is_now_done(one: Action, target: Row | None, source: Row | None) -> bool:
+    return _is_done(one, target.hashes if target else None, source.hashes if source else None)
+
+
+def _stale(side: Side) -> Failure:
+    return Failure("skipped_stale", f"it is another row in {side} by now")
+
+
+def _unlike(one: Write, row: Row | None) -> Failure | None:
+    if one.wanted is None:
+        return None if row is None else Failure("refused", "it is still there")
+    if row is not None and _is_equal(row.hashes, one.wanted):
+        return None
+    code: Code = "trigger_rewrites" if one.shape.has_triggers else "does_not_fit"
+    values, became = one.values or {}, row.image if row else {}
+    names = [name for name, text in values.items() if became.get(name) != text]
+    return Failure(code, f"it would differ in {', '.join(names) or 'all columns'}")
