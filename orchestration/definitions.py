@@ -16,6 +16,7 @@ from assets.consistency.checks_report import (
     the_last_exact_check_is_recent,
     the_stores_agree,
 )
+from assets.consistency.health import storage_health
 from assets.consistency.report import consistency_report
 from assets.metrics.checks import no_cycle_was_lost, rollups_equal_their_samples, the_last_hour_is_complete
 from assets.metrics.history import server_metrics_history
@@ -32,6 +33,7 @@ from resources.cycles import CyclesResource
 from resources.dagster_log import DagsterLogResource
 from resources.folder import FolderVaultResource
 from resources.guards.breakers_resource import BreakersResource
+from resources.health.resource import HealthResource
 from resources.metrics.dashboard import DashboardResource
 from resources.metrics.retention import RetentionResource
 from resources.postgres_resource import PostgresResource
@@ -46,10 +48,17 @@ def resources(settings: Settings) -> dict[str, object]:
     redis = RedisResource(
         url=dg.EnvVar("REDIS_URL") if settings.redis_enabled else "", is_enabled=settings.redis_enabled
     )
+    stores = StoresResource(
+        a_url=dg.EnvVar("DATABASE_URL"), b_url=dg.EnvVar("SUPABASE_DB_URL") if settings.supabase_db_url else ""
+    )
     return {
         "postgres": postgres,
-        "stores": StoresResource(
-            a_url=dg.EnvVar("DATABASE_URL"), b_url=dg.EnvVar("SUPABASE_DB_URL") if settings.supabase_db_url else ""
+        "stores": stores,
+        "health": HealthResource(
+            stores=stores,
+            primary_budget_mb=settings.database_budget_mb,
+            secondary_budget_mb=settings.secondary_budget_mb,
+            folder=str(settings.state / "health"),
         ),
         "redis": redis,
         "cycles": CyclesResource(redis=redis, postgres=postgres, capacity=settings.buffer_cycles),
@@ -97,6 +106,7 @@ def defs() -> dg.Definitions:
             baseline_export,
             scenario_execution_log,
             consistency_report,
+            storage_health,
         ],
         asset_checks=[
             no_cycle_was_lost,

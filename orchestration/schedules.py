@@ -13,6 +13,8 @@ from assets.baselines.learned import baseline_templates
 from assets.baselines.scenarios import scenario_execution_log
 from assets.baselines.slots import server_metrics_slots
 from assets.baselines.templates import server_templates
+from assets.consistency.breaker_acting import breaker_act
+from assets.consistency.health import storage_health
 from assets.consistency.report import ConsistencyReportConfig, consistency_report
 from assets.metrics.history import server_metrics_history
 from assets.metrics.keeping import RetentionConfig, server_metrics_chunks, server_metrics_retention
@@ -88,6 +90,13 @@ consistency_full = dg.define_asset_job(
     config=dg.RunConfig(ops={"consistency_report": ConsistencyReportConfig(mode="full")}),
     tags={"dagster/max_runtime": "43200"},
 )
+# Alone, so that no other asset is in its way when a store is down.
+storage_probe = dg.define_asset_job(
+    "storage_probe",
+    selection=[storage_health],
+    description="How both stores are, and what to do about it.",
+    tags={"dagster/max_runtime": "120"},
+)
 platform_maintain = dg.define_asset_job(
     "platform_maintain", selection=[maintenance], description="Dagster's own log, pruned."
 )
@@ -106,6 +115,8 @@ JOBS: Final = (
     consistency_window,
     consistency_exact,
     consistency_full,
+    storage_probe,
+    breaker_act,
     platform_maintain,
 )
 
@@ -169,5 +180,7 @@ SCHEDULES: Final = (
     _every("consistency_window", "25 * * * *", "Every hour: do the stores agree on the last 24 hours?"),
     _every("consistency_exact", "20 1 * * *", "Nightly: do they agree on everything, deletes included?"),
     _every("consistency_full", "20 3 * * 0", "Weekly: the same, with every row read again."),
+    # Not on the minute at which the moves begin: their launch would be measured as a slow store.
+    _every("storage_probe", "2-59/5 * * * *", "Every 5 minutes: do both stores answer, and how fast?"),
     _every("platform_maintain", "10 3 * * *", "Nightly: prune Dagster's event log."),
 )

@@ -65,6 +65,10 @@ class Settings(BaseModel):
     database_budget_mb: Annotated[
         int, Field(alias="HOLDFAST_DATABASE_BUDGET_MB", ge=10, description="size budget of the primary database")
     ] = 500
+    secondary_budget_mb: Annotated[
+        int | None,
+        Field(alias="HOLDFAST_SECONDARY_BUDGET_MB", ge=10, description="size budget of the secondary database"),
+    ] = None
     raw_days: Annotated[int, Field(alias="HOLDFAST_RAW_DAYS", ge=2, description="days of raw samples kept")] = 400
     hourly_days: Annotated[
         int, Field(alias="HOLDFAST_HOURLY_DAYS", ge=2, description="days of hourly rollups kept")

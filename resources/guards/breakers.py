@@ -34,6 +34,10 @@ _ATTEMPTS: Final = 100
 _LOG: Final = logging.getLogger("holdfast")
 
 
+class _NoAnswerError(HoldfastError):
+    """A tier is away, or was a moment ago."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """How a breaker is at a moment.
@@ -155,18 +159,18 @@ class Breakers:
 
     def carry_over(self, name: str) -> bool:
         """Tell an operator's newest word to tiers that do not know it: a Redis lost its data; whether there was one."""
-        known: list[tuple[BreakerStates, Breaker]] = []
+        known = []
         for states in self._shared():
-            with suppress(HoldfastError):
-                known.append((states, _read(states, name)[1]))
+            with suppress(_NoAnswerError):
+                known.append((states, self._try(states, lambda one: _read(one, name)[1])))
         spoken = [(one.forced_at, one) for _, one in known if one.forced_at is not None]
         if not spoken:
             return False
         newest_at, newest = max(spoken, key=itemgetter(0))
         behind = [states for states, one in known if one.forced_at != newest_at]
         for states in behind:
-            with suppress(HoldfastError):
-                _change_in(states, name, lambda one, now: decide.adopted(one, newest, now))
+            with suppress(_NoAnswerError):
+                self._try(states, lambda one: _change_in(one, name, lambda was, now: decide.adopted(was, newest, now)))
         self._views.pop(name, None)
         return bool(behind)
 
@@ -220,17 +224,26 @@ class Breakers:
 
     def _ask(self, question: Callable[[BreakerStates], T]) -> T:
         """The answer of the first tier that gives one."""
-        *shared, last = self._tiers
-        for states in shared:
-            if time.monotonic() < self._resting_until_s.get(states.tier, 0.0):
-                continue
-            try:
-                return question(states)
-            except HoldfastError as error:
-                rest_s = _REST_S.get(states.tier, 0.0)
-                self._resting_until_s[states.tier] = time.monotonic() + rest_s
-                _LOG.warning("breakers: %s does not keep their state for the next %g s: %s", states.tier, rest_s, error)
-        return question(last)
+        for states in self._shared():
+            with suppress(_NoAnswerError):
+                return self._try(states, question)
+        return question(self._tiers[-1])
+
+    def _try(self, states: BreakerStates, question: Callable[[BreakerStates], T]) -> T:
+        """The answer of one tier; one that is away is not asked again for a while.
+
+        Raises:
+            _NoAnswerError: it gave none.
+        """
+        if time.monotonic() < self._resting_until_s.get(states.tier, 0.0):
+            raise _NoAnswerError
+        try:
+            return question(states)
+        except HoldfastError as error:
+            rest_s = _REST_S.get(states.tier, 0.0)
+            self._resting_until_s[states.tier] = time.monotonic() + rest_s
+            _LOG.warning("breakers: %s does not keep their state for the next %g s: %s", states.tier, rest_s, error)
+            raise _NoAnswerError from error
 
     def _shared(self) -> Sequence[BreakerStates]:
         return self._tiers[:-1]

@@ -36,12 +36,12 @@ def deadline(connection: psycopg.Connection[Any], seconds: float) -> Iterator[No
         timer.start()
         try:
             yield
-        except psycopg.Error as error:
+        except psycopg.Error:
             if is_cut.is_set():
                 raise TransientError(
                     f"Postgres took the connection and then did not answer within {seconds:g} s; the line was cut. "
                     "The server is frozen or overloaded: see how its machine is."
-                ) from error
+                ) from None
             raise
         finally:
             timer.cancel()

@@ -1,0 +1,100 @@
+"""What the health of two stores looks like in the UI."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import dagster as dg
+
+from assets.baselines.telling import paragraphs
+from holdfast.health.advice import Advice, severity
+from holdfast.health.stores import (
+    PairHealth,
+    StoreHealth,
+    availability_words,
+    breaker_words,
+    connections_words,
+    replication_words,
+    server_words,
+    size_words,
+)
+from resources.health.history import Recorded
+
+
+def states(pair: PairHealth) -> str:
+    """Which store answers, and why the others do not."""
+    return ", ".join(
+        f"{one.store} {'answers' if one.answer else f'does not answer ({one.problem})'}" for one in pair.stores
+    )
+
+
+def told(pair: PairHealth, advice: Sequence[Advice], recorded: Recorded | None) -> dict[str, Any]:
+    """Metadata of a materialization; nothing was recorded while the primary was away."""
+    lines = [f"**{one.level}** {one}" for one in advice]
+    numbers: dict[str, Any] = {}
+    for name in ("primary", "secondary"):
+        numbers |= _numbers(name, pair.store(name))
+    return {
+        "what": paragraphs(lines, nothing="Nothing to do.", rest="holdfast health"),
+        "stores": dg.MetadataValue.table([_record(one) for one in pair.stores], _SHOWN),
+        "mode": pair.mode,
+        "mode_reason": pair.mode_reason,
+        "severity": severity(advice),
+        "recommendations": len(advice),
+        "critical_recommendations": sum(one.level == "critical" for one in advice),
+        **numbers,
+        "written_rows": recorded.rows if recorded else 0,
+        "late_rows": recorded.late_rows if recorded else 0,
+        "forgotten_rows": recorded.forgotten_rows if recorded else 0,
+    }
+
+
+def _numbers(name: str, one: StoreHealth | None) -> dict[str, Any]:
+    """The same keys for every store in every state; null where nothing was measured."""
+    answer = one.answer if one else None
+    counts = one.availability if one else None
+    return {
+        f"{name}_latency_p50_ms": answer and round(answer.p50_ms, 3),
+        f"{name}_latency_p95_ms": answer and round(answer.p95_ms, 3),
+        f"{name}_connect_ms": answer and round(answer.connect_ms, 3),
+        f"{name}_availability_24_h_pct": counts and _pct(counts.day),
+        f"{name}_availability_7_d_pct": counts and _pct(counts.week),
+        f"{name}_size_bytes": answer and answer.size_bytes,
+    }
+
+
+_SHOWN: Final = dg.TableSchema(
+    [
+        dg.TableColumn("store", "string", "primary or secondary"),
+        dg.TableColumn("answers", "string", "yes, or why not"),
+        dg.TableColumn("round_trip_ms", "float", "Median of five"),
+        dg.TableColumn("p95_ms", "float", "95th percentile of five"),
+        dg.TableColumn("connect_ms", "float", "To connect and log in"),
+        dg.TableColumn("availability", "string", "Share of the probes answered over 24 hours, and over 7 days"),
+        dg.TableColumn("connections", "string", "In use of those it gives"),
+        dg.TableColumn("size", "string", "Of the database, and its budget"),
+        dg.TableColumn("breaker", "string", "Its state, and who keeps it"),
+        dg.TableColumn("replication", "string", "Of the declared tables"),
+        dg.TableColumn("server", "string", "Version, and what it is"),
+    ]
+)
+
+
+def _pct(share: float | None) -> float | None:
+    return None if share is None else round(100 * share, 4)
+
+
+def _record(one: StoreHealth) -> dg.TableRecord:
+    said: dict[str, str | float | int | bool | None] = dict.fromkeys(one.name for one in _SHOWN.columns)
+    if answer := one.answer:
+        said |= {
+            "round_trip_ms": round(answer.p50_ms, 3),
+            "p95_ms": round(answer.p95_ms, 3),
+            "connect_ms": round(answer.connect_ms, 3),
+            "connections": connections_words(answer),
+            "size": size_words(one),
+            "replication": replication_words(answer),
+            "server": server_words(answer),
+        }
+    answers = "yes" if one.answer else one.problem
+    known = {"store": one.store, "answers": answers, "availability": availability_words(one)}
+    return dg.TableRecord(said | known | {"breaker": breaker_words(one)})

@@ -1,0 +1,1 @@
+"""How the stores are: asking them, and keeping what they said."""
