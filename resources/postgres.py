@@ -9,7 +9,7 @@ import psycopg
 from psycopg.adapt import Dumper
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import class_row, scalar_row, tuple_row
-from psycopg.sql import Composed
+from psycopg.sql import Composable, Composed, Identifier
 
 from holdfast.errors import HoldfastError, PermanentError, StatementTimeoutError, TransientError
 from holdfast.retries import Backoff
@@ -114,11 +114,11 @@ class Transaction:
     def composed_rows(self, statement: Composed, *, binary: bool = False, **parameters: Any) -> list[tuple[Any, ...]]:
         """All rows of a statement that was composed for a table not known before, as tuples."""
         with self._connection.cursor(row_factory=tuple_row) as cursor:
-            return cursor.execute(statement, parameters, binary=binary).fetchall()
+            return cursor.execute(_doubled(statement), parameters, binary=binary).fetchall()
 
     def composed_execute(self, statement: Composed, **parameters: Any) -> int:
         """Run such a statement; the number of rows it touched."""
-        return self._connection.execute(statement, parameters).rowcount
+        return self._connection.execute(_doubled(statement), parameters).rowcount
 
     def copy_in(self, path: str, types: list[str], rows: Iterable[tuple[Any, ...]]) -> int:
         """Send rows through a binary ``copy … from stdin``; the number of rows sent.
@@ -258,6 +258,17 @@ def _ours(error: psycopg.Error) -> HoldfastError:
             "holdfast doctor tells what is wrong."
         )
     return PermanentError(f"Postgres refused the statement; the transaction is rolled back: {said}")
+
+
+def _doubled(statement: Composed) -> Composed:
+    """The statement with each "%" in a name doubled: the driver takes a single one for the beginning of a parameter."""
+
+    def double(part: Composable) -> Composable:
+        if isinstance(part, Identifier):
+            return Identifier(*(name.replace("%", "%%") for name in part._obj))
+        return _doubled(part) if isinstance(part, Composed) else part
+
+    return Composed([double(part) for part in statement])
 
 
 def register_dumper(of_type: type, dumper: type[Dumper]) -> None:

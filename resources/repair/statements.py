@@ -171,8 +171,8 @@ def _carried(paired: PairedColumn | None, name: str, into: Side) -> sql.Composed
 
 
 def _cast(value: sql.Composable, column: Column) -> sql.Composed:
-    # The catalogue's own words for the type, which are quoted where they need to be.
-    return sql.SQL("{}::{}").format(value, sql.SQL(column.type))
+    # The catalogue's own words for the type, quoted where they need to be; a single % would begin a parameter.
+    return sql.SQL("{}::{}").format(value, sql.SQL(column.type.replace("%", "%%")))
 
 
 def _size(column: Column) -> sql.Composed:
