@@ -2,9 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -48,12 +48,26 @@ class Compared:
     Attributes:
         round: as it is afterwards, with the reports of earlier runs that it went on from.
         fresh: tables that this run compared.
+        unreached: those of them for which a store was away.
         busy: tables that another run was comparing; they are left to it.
     """
 
     round: Round
-    fresh: tuple[str, ...]
-    busy: tuple[str, ...]
+    fresh: Sequence[str]
+    unreached: Sequence[str]
+    busy: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    asked: Asked
+    round: Round
+    fresh: list[str] = field(default_factory=list)
+    unreached: list[str] = field(default_factory=list)
+
+    def since(self, mode: Mode) -> datetime | None:
+        """Where a window begins: also one that is compared later ends its round's way back."""
+        return self.round.began_at - timedelta(hours=self.asked.hours) if mode == "window" else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,73 +104,73 @@ class Comparer:
         if found.reports:
             done, at = len(found.reports), f"{found.began_at:%Y-%m-%d %H:%M} UTC"
             self.log.info("consistency: going on with the round of %s, %d of %d done", at, done, len(asked.tables))
-        fresh: list[str] = []
-        later = [one for one in found.left(asked.tables) if not self._try(asked, found, one, fresh)]
+        work = _Work(asked=asked, round=found)
+        later = [one for one in found.left(asked.tables) if not self._try(work, one)]
         deadline_s = time.monotonic() + self.wait_s
-        busy = [str(one.table) for one in later if not self._wait_for(asked, found, one, fresh, deadline_s)]
+        busy = [str(one.table) for one in later if not self._wait_for(work, one, deadline_s)]
         with self.postgres.transaction() as db:
             end_round(db, found, busy)
             after = read_round(db, found.name, found.began_at)
-        return Compared(round=after, fresh=tuple(fresh), busy=tuple(busy))
+        return Compared(round=after, fresh=work.fresh, unreached=work.unreached, busy=busy)
 
-    def _wait_for(
-        self, asked: Asked, found: Round, declared: ComparedTable, fresh: list[str], deadline_s: float
-    ) -> bool:
+    def _wait_for(self, work: _Work, declared: ComparedTable, deadline_s: float) -> bool:
         """Try again until another run is through with a table, or until there is no time left."""
-        while not self._try(asked, found, declared, fresh):
+        while not self._try(work, declared):
             if time.monotonic() > deadline_s:
                 return False
             time.sleep(_POLL_S)
         return True
 
-    def _try(self, asked: Asked, found: Round, declared: ComparedTable, fresh: list[str]) -> bool:
+    def _try(self, work: _Work, declared: ComparedTable) -> bool:
         """Compare a table that has no report; False where another run is at it now."""
         with alone(self.postgres, str(declared.table)) as is_alone:
-            if is_alone and self._compare_table(asked, found, declared):
-                fresh.append(str(declared.table))
+            if is_alone:
+                self._compare_table(work, declared)
         return is_alone
 
-    def _compare_table(self, asked: Asked, found: Round, declared: ComparedTable) -> bool:
-        """Compare one table and store its report; False where another run did so meanwhile."""
+    def _compare_table(self, work: _Work, declared: ComparedTable) -> None:
+        """Compare one table and store its report, unless another run did so meanwhile."""
         name, started_at, began_s = str(declared.table), datetime.now(UTC), time.monotonic()
         with self.postgres.transaction() as db:
-            if name in read_round(db, found.name, found.began_at).reports:
-                return False
-            begin_table(db, found, name)
+            if name in read_round(db, work.round.name, work.round.began_at).reports:
+                return
+            begin_table(db, work.round, name)
             mark = read_mark(db, name)
-        comparison = self._compared(asked, found, declared, mark)
+        comparison = self._compared(work, declared, mark)
         seconds = comparison.report.seconds or time.monotonic() - began_s
         comparison = replace(comparison, report=replace(comparison.report, seconds=seconds))
         with self.postgres.transaction() as db:
-            save(db, comparison, found.saving(self.run_id, started_at, datetime.now(UTC)))
-            reports = read_round(db, found.name, found.began_at).reports
-        self.told(reports[name], len(reports.keys() & set(table_names(asked.tables))), len(asked.tables))
-        return True
+            save(db, comparison, work.round.saving(self.run_id, started_at, datetime.now(UTC)))
+            reports = read_round(db, work.round.name, work.round.began_at).reports
+        work.fresh.append(name)
+        wanted = set(table_names(work.asked.tables))
+        self.told(reports[name], len(reports.keys() & wanted), len(wanted))
 
-    def _compared(self, asked: Asked, found: Round, declared: ComparedTable, mark: Mark | None) -> Comparison:
-        mode, note = mode_of(asked, declared, mark)
-        since = found.began_at - timedelta(hours=asked.hours) if mode == "window" else None
-        if found.attempts(str(declared.table)) >= MOST_ATTEMPTS:
-            return _failed(declared, mode, since, _CUT_OFF.format(count=MOST_ATTEMPTS))
-        keeper = Keeper(postgres=self.postgres, round=found.name, table=str(declared.table), log=self.log)
+    def _compared(self, work: _Work, declared: ComparedTable, mark: Mark | None) -> Comparison:
+        """What the engine says of a table, or why it says nothing."""
+        name, (mode, note) = str(declared.table), mode_of(work.asked, declared, mark)
+        if work.round.attempts(name) >= MOST_ATTEMPTS:
+            return _failed(name, mode, work.since(mode), _CUT_OFF.format(count=MOST_ATTEMPTS))
+        keeper = Keeper(postgres=self.postgres, round=work.round.name, table=name, log=self.log)
         try:
             with guard_both(self.breakers, self.stores):
                 comparison = self.engine(
                     self.stores,
                     declared,
                     mode=mode,
-                    since=since,
+                    since=work.since(mode),
                     mark=mark,
                     options=self.options,
                     listener=keeper.listener(),
-                    checkpoint=found.checkpoint(str(declared.table)),
+                    checkpoint=work.round.checkpoint(name),
                 )
         except HoldfastError as error:
-            return _failed(declared, mode, since, str(error))
+            work.unreached.append(name)
+            return _failed(name, mode, work.since(mode), str(error))
         except Exception as error:
             # A table that breaks the comparison must not keep the others from being compared, hour by hour.
-            self.log.exception("consistency: %s: the comparison broke", declared.table)
-            return _failed(declared, mode, since, f"the comparison broke: {type(error).__name__}: {error}")
+            self.log.exception("consistency: %s: the comparison broke", name)
+            return _failed(name, mode, work.since(mode), f"the comparison broke: {type(error).__name__}: {error}")
         if not note or comparison.report.rate is None:
             return comparison
         return replace(comparison, report=replace(comparison.report, notes=(note, *comparison.report.notes)))
@@ -183,8 +197,6 @@ def alone(postgres: Postgres, table: str) -> Iterator[bool]:
                 stack.close()
 
 
-def _failed(declared: ComparedTable, mode: Mode, since: datetime | None, reason: str) -> Comparison:
+def _failed(table: str, mode: Mode, since: datetime | None, reason: str) -> Comparison:
     coverage = Coverage(is_complete=False, share=0.0, since=since)
-    return Comparison(
-        report=TableReport(table=str(declared.table), mode=mode, status="error", reason=reason, coverage=coverage)
-    )
+    return Comparison(report=TableReport(table=table, mode=mode, status="error", reason=reason, coverage=coverage))

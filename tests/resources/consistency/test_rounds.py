@@ -69,7 +69,7 @@ def test_a_round_has_a_report_of_every_table_and_tells_each_as_it_comes(pair: Pa
     change(pair.b, "delete from t2 where id in (7, 8)", "update t3 set title = 'x' where id = 1")
     done = pair.comparer("r1").compare(asked(tables))
     assert pair.told == [("t1", 1, 3), ("t2", 2, 3), ("t3", 3, 3)]
-    assert done.fresh == ("t1", "t2", "t3")
+    assert done.fresh == ["t1", "t2", "t3"]
     assert {name: one.status for name, one in done.round.reports.items()} == {
         "t1": "ok", "t2": "differs", "t3": "differs",
     }  # fmt: skip
@@ -88,8 +88,8 @@ def test_the_same_run_again_changes_nothing_and_another_run_begins_anew(pair: Pa
     before = rows(pair.a, REPORTS)
     again = pair.comparer("r1").compare(asked(tables))
     assert rows(pair.a, REPORTS) == before
-    assert (again.fresh, len(again.round.reports)) == ((), 2)
-    assert pair.comparer("r2").compare(asked(tables)).fresh == ("t1", "t2")
+    assert (again.fresh, len(again.round.reports)) == ([], 2)
+    assert pair.comparer("r2").compare(asked(tables)).fresh == ["t1", "t2"]
 
 
 def test_a_run_that_was_killed_is_gone_on_with(pair: Pair) -> None:
@@ -98,7 +98,7 @@ def test_a_run_that_was_killed_is_gone_on_with(pair: Pair) -> None:
         pair.comparer("r1", told=dies_at("t2")).compare(asked(tables))
     assert rows(pair.a, PROGRESS) == [("t3", 0, False)]
     done = pair.comparer("r2").compare(asked(tables))
-    assert done.fresh == ("t3",)
+    assert done.fresh == ["t3"]
     assert [(one[0], one[1]) for one in rows(pair.a, REPORTS)] == [("r1", "t1"), ("r1", "t2"), ("r2", "t3")]
     assert set(done.round.reports) == {"t1", "t2", "t3"}
     assert rows(pair.a, PROGRESS) == []
@@ -109,9 +109,9 @@ def test_a_round_of_another_kind_or_of_yesterday_is_not_gone_on_with(pair: Pair)
     tables = pair.make("t1", "t2")
     with pytest.raises(Killed):
         pair.comparer("r1", told=dies_at("t1")).compare(asked(tables))
-    assert pair.comparer("r2").compare(asked(tables, "window")).fresh == ("t1", "t2")
+    assert pair.comparer("r2").compare(asked(tables, "window")).fresh == ["t1", "t2"]
     change(pair.a, "update holdfast.consistency_progress set round_at = now() - interval '7 hours'")
-    assert pair.comparer("r3").compare(asked(tables)).fresh == ("t1", "t2")
+    assert pair.comparer("r3").compare(asked(tables)).fresh == ["t1", "t2"]
     assert rows(pair.a, PROGRESS) == []
 
 
@@ -233,9 +233,9 @@ def test_a_table_that_another_run_is_at_is_left_to_it(pair: Pair) -> None:
         with alone(Postgres(pair.a), "t1") as is_other:
             assert not is_other
         done = pair.comparer("r1").compare(asked(tables))
-    assert (done.fresh, done.busy) == (("t2",), ("t1",))
+    assert (done.fresh, done.busy) == (["t2"], ["t1"])
     assert rows(pair.a, PROGRESS) == [], "the next round compares everything again"
-    assert pair.comparer("r2").compare(asked(tables)).fresh == ("t1", "t2")
+    assert pair.comparer("r2").compare(asked(tables)).fresh == ["t1", "t2"]
 
 
 def test_a_run_waits_a_while_for_the_table_that_another_one_is_at(pair: Pair) -> None:
@@ -253,7 +253,7 @@ def test_a_run_waits_a_while_for_the_table_that_another_one_is_at(pair: Pair) ->
     comparer = pair.comparer("r1", wait_s=30, told=lambda _: go.set())
     done = comparer.compare(asked(tables))
     other.join()
-    assert (sorted(done.fresh), done.busy) == (["t1", "t2"], ())
+    assert (sorted(done.fresh), done.busy) == (["t1", "t2"], [])
 
 
 def test_two_runs_at_once_compare_no_table_twice(pair: Pair) -> None:
@@ -324,4 +324,4 @@ def test_rounds_are_named_by_what_was_asked_for() -> None:
 
 def test_nothing_is_asked_of_nobody(pair: Pair) -> None:
     done = pair.comparer("r1").compare(Asked(mode="full", hours=24, tables=[]))
-    assert (done.fresh, done.busy, dict(done.round.reports)) == ((), (), {})
+    assert (done.fresh, done.busy, dict(done.round.reports)) == ([], [], {})
