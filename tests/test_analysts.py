@@ -46,6 +46,19 @@ TROUBLE = (
         '[{"kind": "spike", "server": "web1", "started_s": 0, "ended_s": 300, "detected_s": 600, "delay_s": 600,
            "missed": false}]', '[]')
     """,
+    """
+    insert into holdfast.consistency_reports (run_id, round, round_at, table_name, mode, status, reason, started_at,
+        ended_at, rows_a, rows_b, only_in_a, only_in_b, mismatched, form_only, in_flux, by_column, rate, severity,
+        is_complete, share, notes, seconds, bytes_received, finding_count, is_truncated)
+    values ('r1', 'window 24 h', now(), 'Story', 'window', 'differs', '', now(), now(), 100, 100, 0, 0, 1, 0, 0,
+        '{"title": 1}', 0.01, 'warning', true, 1, '{}', 1.2, 4096, 1, false)
+    """,
+    """
+    insert into holdfast.consistency_findings (report_id, finding_no, table_name, kind, key, key_parts, columns,
+        values_a, values_b, first_seen_at)
+    select report_id, 1, 'Story', 'mismatched', '7', '{7}', '{title}', '{"title": "old"}', '{"title": "new"}', now()
+    from holdfast.consistency_reports
+    """,
 )
 
 

@@ -68,7 +68,7 @@ def _kinds(report: StoredReport) -> str:
 def _columns(by_column: Mapping[str, int]) -> str:
     ranked = sorted(by_column.items(), key=lambda item: (-item[1], item[0]))
     named = [f"{name} {count:,}" for name, count in ranked[:_SHOWN_COLUMNS]]
-    more = [f"{len(ranked) - _SHOWN_COLUMNS} more columns"] if len(ranked) > _SHOWN_COLUMNS else []
+    more = [f"{len(ranked) - _SHOWN_COLUMNS} more"] if len(ranked) > _SHOWN_COLUMNS else []
     return f" ({', '.join(named + more)})" if named else ""
 
 
