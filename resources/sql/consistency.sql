@@ -220,7 +220,7 @@ cross join jsonb_to_recordset(%(findings)s::jsonb) as n (
 
 -- name: prune_reports
 -- Drop reports, with their findings, and leftovers of rounds that nobody goes on with.
--- Returns: nothing; rowcount = reports that went.
+-- Returns: nothing. Rowcount = reports that went.
 with leftovers as (
     delete from holdfast.consistency_progress
     where saved_at < %(now)s::timestamptz - interval '7 days'
@@ -231,7 +231,7 @@ where ended_at < %(now)s::timestamptz - %(keep)s::interval;
 -- name: prune_findings
 -- Drop findings of a table's old reports: of windows sooner than of exact ones, and the oldest of too many. Those of
 -- the newest exact report and of the newest window stay.
--- Returns: nothing; rowcount = findings that went.
+-- Returns: nothing. Rowcount = findings that went.
 with ranked as (
     select
         report_id,
@@ -259,8 +259,8 @@ where table_name = %(table_name)s
 select mark from holdfast.consistency_marks where table_name = %(table_name)s;
 
 -- name: save_mark
--- Remember what the next exact comparison of a table starts from; an older one does not replace a newer one.
--- Returns: nothing; rowcount = 1 where it was stored.
+-- Remember what the next exact comparison of a table starts from - an older one does not replace a newer one.
+-- Returns: nothing. Rowcount = 1 where it was stored.
 insert into holdfast.consistency_marks as m (table_name, mark, verified_at, run_id)
 values (%(table_name)s, %(mark)s::jsonb, %(verified_at)s, %(run_id)s)
 on conflict (table_name) do update
