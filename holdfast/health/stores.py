@@ -173,7 +173,7 @@ def replication_words(answer: Answer) -> str:
     """What is known of replication, in a sentence."""
     parts = [f"{table} is in {where}" for table, where in sorted(answer.replicated_tables.items())]
     words = "; ".join(parts) or "no declared table is in a publication or a subscription"
-    streams = f"{answer.standbys} server{'' if answer.standbys == 1 else 's'} stream from it"
+    streams = f"{answer.standbys} server{' streams' if answer.standbys == 1 else 's stream'} from it"
     return f"{words}; {streams}" if answer.standbys else words
 
 
