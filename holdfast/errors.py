@@ -2,7 +2,7 @@
 
 HoldfastError
 ├── TransientError          another attempt may succeed (the resource retries, or the next tick does)
-│   └── StatementTimeoutError  a statement took longer than it may; a smaller one may succeed
+│   ├── StatementTimeoutError  a statement took, or waited, longer than it may; the server is there
 │   └── BreakerOpenError    a store failed several times in a row and is left alone for a while
 └── PermanentError          another attempt cannot succeed (nobody retries)
     ├── SettingsError       a setting is misspelt or has a value that is not allowed
@@ -32,7 +32,7 @@ class TransientError(HoldfastError):
 
 
 class StatementTimeoutError(TransientError):
-    """A statement took longer than it may."""
+    """A statement took, or waited for a lock, longer than it may; the server is there."""
 
 
 class PermanentError(HoldfastError):

@@ -250,8 +250,10 @@ def _ours(error: psycopg.Error) -> HoldfastError:
         return PermanentError(
             f"Postgres refused the login and nothing was changed: {said}. Check user, password and database of the URL."
         )
-    if isinstance(error, psycopg.errors.QueryCanceled):
-        return StatementTimeoutError(f"a statement was cancelled; the transaction is rolled back: {said}")
+    if isinstance(error, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable):
+        return StatementTimeoutError(
+            f"Postgres gave up a statement; the transaction is rolled back: {said}. Another attempt may succeed."
+        )
     if (error.sqlstate or "08")[:2] in _PASSING_CLASSES and not isinstance(error, psycopg.ProgrammingError):
         return TransientError(
             f"Postgres is away or gave up; the transaction is rolled back: {said}. Another attempt may succeed; "

@@ -45,8 +45,8 @@ def conclude(
     known_open: frozenset[Key] | None,
 ) -> Outcome:
     """Tell what every difference is, with samples; asks both stores at the moment of the last look."""
-    details = detail(both, pairing, settled.confirmed, known_open)
-    for difference in (*rows_of_kind(pairs.formed, "form_only"), *rows_of_kind(settled.in_flux, "in_flux")):
+    details = detail(both, pairing, settled.confirmed | pairs.formed, known_open)
+    for difference in rows_of_kind(settled.in_flux, "in_flux"):
         details.add(difference)
     counts: dict[Kind, int] = {kind: len(details.of(kind)) for kind in KINDS}
     counts["form_only"] += pairs.form_count - len(pairs.formed)

@@ -14,6 +14,9 @@ BATCH_ROWS: Final = 20_000
 # Keys of one question to a store.
 BATCH_KEYS: Final = 20_000
 
+# Rows that differ in form only are no trouble, and may be all there are: so many are listed, all are counted.
+FORM_ROWS: Final = 1_000
+
 Pair = tuple[Hashes | None, Hashes | None]
 
 
@@ -40,7 +43,7 @@ class Pairs:
             return
         if a is not None and b is not None and a.meaning == b.meaning:
             self.form_count += 1
-            if len(self.formed) < self.limit:
+            if len(self.formed) < min(self.limit, FORM_ROWS):
                 self.formed[key] = pair
         elif len(self.kept) < self.limit:
             self.kept[key] = pair

@@ -134,20 +134,24 @@ class PostgresSide:
             if arrays[0] is not None:
                 row_count += len(arrays[0])
                 found.update(zip(*arrays, strict=True))
-        if len(found) < row_count or not self._is_unique(found):
+        if trouble := self._trouble(found, row_count):
             names = ", ".join(column.name for column in self.pairing.key)
             raise NotComparableError(
                 "not_comparable",
                 f"({names}) does not identify a row of the {LABELS[self.side]} {self.pairing.of(self.side).name}: "
-                "several rows have the same. Declare a key that does.",
+                f"{trouble}. Declare a key that does.",
             )
         return found
 
-    def _is_unique(self, rows: set[FlatRow]) -> bool:
-        """Whether every row has a key of its own; asked only where no index sees to it."""
+    def _trouble(self, rows: set[FlatRow], row_count: int) -> str | None:
+        """Why a declared key is none; asked only where no index sees to it."""
         width = len(self.pairing.key)
-        has_index = set(self.pairing.of(self.side).key) == {column.name for column in self.pairing.key}
-        return has_index or len({row[:width] for row in rows}) == len(rows)
+        if set(self.pairing.of(self.side).key) == {column.name for column in self.pairing.key}:
+            return None
+        if any(None in row[:width] for row in rows):
+            return "it is null in some rows"
+        is_unique = len(rows) == row_count == len({row[:width] for row in rows})
+        return None if is_unique else "several rows have the same"
 
     def present(self, keys: Sequence[Key]) -> set[Key]:
         """Those of some keys that have a row."""

@@ -26,9 +26,10 @@ from resources.migrations import migrate
 from resources.postgres import Postgres
 from resources.redis import RedisClient, RedisCycles
 from resources.spool import Spool
+from tests.debian import pooler
 from tests.resources.metrics.cycles import MIDNIGHT_S, instants, packed, rows, stored
 from tests.resources.test_collector import Scripted, one
-from tests.servers import OwnPostgres, become, eventually, free_port, given_away, own_postgres
+from tests.servers import OwnPostgres, become, eventually, given_away, own_postgres
 
 LOG = logging.getLogger("test")
 SERVERS = [f"web{number}" for number in range(50)]
@@ -325,33 +326,15 @@ def test_a_wrong_redis_password_and_a_server_that_is_not_redis_are_named(redis_u
         other.commands.get("x")
 
 
-@pytest.fixture
-def pooler(server: OwnPostgres) -> Iterator[int]:
-    """The port of a PgBouncer in transaction mode in front of the server."""
-    binary = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/bin:/usr/local/sbin")
-    if binary is None:
-        pytest.skip("PgBouncer is not installed on this machine")
-    folder, port = given_away(Path(f"/tmp/holdfast-pooler-{secrets.token_hex(4)}")), free_port()
-    (folder / "users").write_text('"postgres" ""\n')
-    (folder / "ini").write_text(
-        f"[databases]\n* = host={server.folder} port={server.port}\n"
-        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = trust\n"
-        f"auth_file = {folder}/users\npool_mode = transaction\ndefault_pool_size = 3\n"
-    )
-    for name in ("users", "ini"):
-        (folder / name).chmod(0o644)
-    with subprocess.Popen([binary, "-q", "ini"], cwd=folder, stderr=subprocess.DEVNULL, **become()) as process:
-        yield port
-        process.terminate()
-    shutil.rmtree(folder)
+def test_everything_works_through_a_pooler_in_transaction_mode(server: OwnPostgres, buffer: RedisCycles) -> None:
+    with pooler(server) as port:
+        server.execute("create database pooled")
+        url = f"postgresql://postgres@127.0.0.1:{port}/pooled"
+        eventually(lambda: reachable(url))
+        _work_through(url, server, buffer)
 
 
-def test_everything_works_through_a_pooler_in_transaction_mode(
-    server: OwnPostgres, pooler: int, buffer: RedisCycles
-) -> None:
-    server.execute("create database pooled")
-    url = f"postgresql://postgres@127.0.0.1:{pooler}/pooled"
-    eventually(lambda: reachable(url))
+def _work_through(url: str, server: OwnPostgres, buffer: RedisCycles) -> None:
     assert migrate(Postgres(url))
     assert migrate(Postgres(url)) == []
     yesterday = [MIDNIGHT_S - 3600 + 30 * number for number in range(240)]
