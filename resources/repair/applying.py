@@ -30,6 +30,8 @@ from resources.tables.reading import read_tables
 
 Say = Callable[[str], None]
 _SIDES: Final[tuple[Side, Side]] = ("a", "b")
+# Reasons that another row of the same repair may have taken away.
+_ONCE_MORE: Final[frozenset[Code]] = frozenset({"unique_conflict", "foreign_key", "referenced", "skipped_busy"})
 
 
 def identities(stores: Stores) -> dict[Side, str]:
@@ -172,28 +174,53 @@ class _Applying:
                 needs.add(name, one.verb)
         with self.stores.of(side).writing() as db:
             shapes = read_shapes(db, side, [self.work.paired[name].pairing.of(side) for name in actions], needs)
-        for unit in cut(actions, shapes, self.work.sizes[side]):
-            self._unit(side, unit, shapes)
-            repair = self.recorder.repair
-            done = repair.written_count + len(repair.skipped)
-            self.say(f"{unit.chunks[0].table}: {done} of {total} rows done, {len(repair.skipped)} left as they are")
+        before = self.recorder.repair.written_count
+        failed = self._round(side, actions, shapes, total)
+        again = [(one, failure) for one, failure in failed if failure.code in _ONCE_MORE]
+        if again and self.recorder.repair.written_count > before:
+            # What was in their way may have been written meanwhile.
+            left: dict[TableName, list[Action]] = defaultdict(list)
+            for write, _ in again:
+                if write.action:
+                    left[write.shape.name].append(write.action)
+            failed = [pair for pair in failed if pair[1].code not in _ONCE_MORE]
+            failed += self._round(side, left, shapes, total)
+        self.recorder.skip(failed)
 
-    def _unit(self, side: Side, unit: Unit, shapes: Mapping[TableName, Shape]) -> None:
+    def _round(
+        self,
+        side: Side,
+        actions: Mapping[TableName, Sequence[Action]],
+        shapes: Mapping[TableName, Shape],
+        total: int,
+    ) -> Failed:
+        failed: Failed = []
+        for unit in cut(actions, shapes, self.work.sizes[side]):
+            failed += self._unit(side, unit, shapes)
+            done = self.recorder.repair.written_count
+            self.say(f"{unit.chunks[0].table}: {done} of {total} rows written, {len(failed)} could not be")
+        return failed
+
+    def _unit(self, side: Side, unit: Unit, shapes: Mapping[TableName, Shape]) -> Failed:
         done: list[Write] = []
+        failed: Failed = []
         with self.stores.of(side).writing() as db, self.stores.of(OTHER[side]).snapshot() as source:
             mode = writing.begin(db, [shapes[chunk.table] for chunk in unit.chunks], is_cyclic=unit.is_cyclic)
-            writes = [one for chunk in unit.chunks for one in self._ready(db, source, shapes[chunk.table], chunk)]
+            writes = [
+                one for chunk in unit.chunks for one in self._ready(db, source, shapes[chunk.table], chunk, failed)
+            ]
             if writes:
                 written = writing.write(db, writes, mode, self._verify)
-                self.recorder.skip(written.failed)
+                failed += written.failed
                 done = written.done
             if done:
                 self.recorder.repair.notes += writing.move_sequences(db, done)
                 self.recorder.before_commit(db, side, done)
         if done:
             self.recorder.after_commit(side, done)
+        return failed
 
-    def _ready(self, db: Transaction, source: Transaction, shape: Shape, chunk: Chunk) -> list[Write]:
+    def _ready(self, db: Transaction, source: Transaction, shape: Shape, chunk: Chunk, failed: Failed) -> list[Write]:
         """Lock the rows, read both sides' rows again, and keep those that are as the plan saw them."""
         paired = self.work.paired[chunk.table]
         keys = [one.key for one in chunk.actions]
@@ -202,7 +229,7 @@ class _Applying:
         busy = paired.hashes(db, shape.side, unlocked)
         columns = paired.inserted(shape) if chunk.verb == "insert" else paired.copied(shape)
         theirs = paired.sources(source, shape, keys, columns)
-        ready, failed = [], []
+        ready = []
         for one in chunk.actions:
             write = _write(one, shape, paired, locked.get(one.key), theirs.get(one.key))
             failure = _unfit(one, locked.get(one.key), busy.get(one.key), theirs.get(one.key))
@@ -212,7 +239,6 @@ class _Applying:
                 self.recorder.repair.already += 1
             else:
                 failed.append((write, failure))
-        self.recorder.skip(failed)
         return ready
 
     def _verify(self, db: Transaction, done: Sequence[Write]) -> Failed:
@@ -243,6 +269,7 @@ def _write(one: Action, shape: Shape, paired: Paired, target: Row | None, source
         before=target.image if target else None,
         values=source.image if source and one.verb != "delete" else None,
         reason=one.reason,
+        action=one,
         had=target.hashes if target else None,
         wanted=source.hashes if source and one.verb != "delete" else None,
     )

@@ -42,8 +42,8 @@ class RepairLog:
     def of(cls, stores: Stores) -> "RepairLog | None":
         """The log of these stores; None where the primary has none, or this role may not write it."""
         with stores.a.postgres.transaction() as db:
-            ((exists, may_write),) = db.rows("repairs/has_log")
-        return cls(stores.a.postgres) if exists and may_write else None
+            may_write = db.value("repairs/has_log")
+        return cls(stores.a.postgres) if may_write else None
 
     def note(
         self, db: Transaction, side: Side, repair_id: str, writes: Sequence[Write], *, batch: int, seed: int | None

@@ -12,6 +12,8 @@ from resources.repair.shapes import ForeignKey, Shape
 from resources.tables import hashing
 
 Pieces = dict[str, sql.Composable]
+# A table that rows go from, and the columns that tell which.
+Going = tuple[Shape, Sequence[str]]
 _COMMA: Final = sql.SQL(", ")
 _AND: Final = sql.SQL(" and ")
 
@@ -33,9 +35,9 @@ def by_key(shape_table: Table, key: Sequence[str]) -> Pieces:
     return {**_arrays(names), "matches": _AND.join(matches)}
 
 
-def key_parameters(keys: Sequence[Sequence[str]], width: int) -> dict[str, Any]:
+def key_parameters(keys: Sequence[Sequence[str]], width: int, letter: str = "k") -> dict[str, Any]:
     """The parameters of ``by_key``."""
-    return {f"k{number}": [key[number] for key in keys] for number in range(width)}
+    return {f"{letter}{number}": [key[number] for key in keys] for number in range(width)}
 
 
 def image(columns: Sequence[Column]) -> sql.Composed:
@@ -119,8 +121,8 @@ def orphans(shape: Shape, foreign: ForeignKey, key: Sequence[str]) -> sql.Compos
     )
 
 
-def children(shape: Shape, foreign: ForeignKey, key: Sequence[str]) -> sql.Composed:
-    """Rows that others refer to; those among the rows themselves do not count."""
+def children(shape: Shape, foreign: ForeignKey, key: Sequence[str], going: Going | None) -> sql.Composed:
+    """Rows that others refer to; those that go as well do not count, their keys are the parameters o0 and so on."""
     refers = [
         sql.SQL("{} = {}").format(sql.Identifier("c", theirs), hashing.cell(ours))
         for theirs, ours in zip(foreign.columns, foreign.referenced, strict=True)
@@ -130,20 +132,20 @@ def children(shape: Shape, foreign: ForeignKey, key: Sequence[str]) -> sql.Compo
         table=hashing.relation(shape.name),
         child=hashing.relation(foreign.child),
         refers=_AND.join(refers),
-        is_wanted=_is_wanted(shape, key) if foreign.child == shape.name else sql.SQL("false"),
+        is_going=_is_going(*going) if going else sql.SQL("false"),
         **by_key(shape.table, key),
     )
 
 
-def _is_wanted(shape: Shape, key: Sequence[str]) -> sql.Composed:
-    names = [f"k{number}" for number in range(len(key))]
+def _is_going(shape: Shape, key: Sequence[str]) -> sql.Composed:
+    names = [f"o{number}" for number in range(len(key))]
     matches = [
         sql.SQL("{} = {}").format(
             sql.Identifier("c", name), _cast(sql.Identifier("other", parameter), shape.column(name))
         )
         for parameter, name in zip(names, key, strict=True)
     ]
-    return composed("is_wanted", matches=_AND.join(matches), **_arrays(names))
+    return composed("is_going", matches=_AND.join(matches), **_arrays(names))
 
 
 def _arrays(names: Sequence[str]) -> Pieces:

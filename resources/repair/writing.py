@@ -10,7 +10,7 @@ import psycopg
 from psycopg import errors
 
 from holdfast.consistency.journals import Image
-from holdfast.consistency.plans import Verb
+from holdfast.consistency.plans import Action, Verb
 from holdfast.consistency.repairs import Code
 from holdfast.consistency.sides import Hashes
 from holdfast.consistency.tables import LABELS, Column, Key
@@ -38,6 +38,7 @@ class Write:
         at: their text there.
         before: the row, whole, None where there is none.
         values: what is to be stored, None where the row goes; of a row that is there only what may change.
+        action: of the plan that this carries out.
         wanted: hashes that the row must have in the end, where they are known.
         after: the row as it became, whole.
     """
@@ -50,6 +51,7 @@ class Write:
     before: Image | None
     values: Image | None
     reason: str
+    action: Action | None = None
     had: Hashes | None = None
     wanted: Hashes | None = None
     after: Image | None = None
@@ -154,9 +156,13 @@ def write(db: Transaction, writes: Sequence[Write], mode: Mode, verify: Verify) 
 
 
 def _verified(db: Transaction, writes: Sequence[Write], mode: Mode, verify: Verify) -> Written:
+    bad = _detach(db, writes, mode)
+    if bad:
+        raise _AgainError(bad)
     written = _in_passes(db, writes, mode)
     bad = _complete(db, written.done, mode) or verify(db, written.done) or _orphans(db, written.done, mode)
-    if bad:
+    # A row that was to go and stays may be what others, which are gone already, referred to.
+    if bad or (mode.is_cyclic and any(one.verb == "delete" for one, _ in written.failed)):
         raise _AgainError(bad + written.failed)
     if mode.is_cyclic:
         _check_late_keys(db, written)
@@ -177,8 +183,9 @@ def _in_passes(db: Transaction, writes: Sequence[Write], mode: Mode) -> Written:
     written, pending = Written(), list(writes)
     while pending:
         failed: Failed = []
+        going = [one for one in pending if one.verb == "delete"]
         for _, run in groupby(pending, key=lambda one: (one.shape.name, one.verb)):
-            failed += _run(db, list(run), mode)
+            failed += _run(db, list(run), going, mode)
         lost = {id(one) for one, _ in failed}
         done = [one for one in pending if id(one) not in lost]
         written.done += done
@@ -191,10 +198,10 @@ def _in_passes(db: Transaction, writes: Sequence[Write], mode: Mode) -> Written:
     return written
 
 
-def _run(db: Transaction, writes: list[Write], mode: Mode) -> Failed:
+def _run(db: Transaction, writes: list[Write], going: Sequence[Write], mode: Mode) -> Failed:
     """Write rows of one table and verb."""
     shape, verb = writes[0].shape, writes[0].verb
-    failed = _referenced(db, shape, writes)
+    failed = _referenced(db, shape, writes, going)
     left = _without(writes, failed)
     if not left:
         return failed
@@ -246,6 +253,20 @@ def _complete(db: Transaction, writes: Sequence[Write], mode: Mode) -> Failed:
         )
         if names:
             failed += _split(db, rows, lambda some, names=names: _update(db, some, names))  # type: ignore[misc]
+    return failed
+
+
+def _detach(db: Transaction, writes: Sequence[Write], mode: Mode) -> Failed:
+    """Take out the references between rows in circles that are about to go."""
+    if mode.is_silent or not mode.is_cyclic:
+        return []
+    failed: Failed = []
+    for _, run in groupby((one for one in writes if one.verb == "delete"), key=lambda one: one.shape.name):
+        rows = list(run)
+        names = tuple(sorted(_late_columns(rows[0].shape)))
+        if names:
+            none = frozenset(names)
+            failed += _split(db, rows, lambda some, names=names, none=none: _update(db, some, names, none))  # type: ignore[misc]
     return failed
 
 
@@ -304,10 +325,10 @@ def _insert(db: Transaction, rows: Sequence[Write], names: Sequence[str], late: 
     return db.composed_execute(statement, **_values(rows, names, late))
 
 
-def _update(db: Transaction, rows: Sequence[Write], names: Sequence[str]) -> int:
+def _update(db: Transaction, rows: Sequence[Write], names: Sequence[str], none: frozenset[str] = frozenset()) -> int:
     shape, key = rows[0].shape, rows[0].key_columns
     statement = statements.update(shape, _columns(shape, names), key)
-    return db.composed_execute(statement, **_keys(rows), **_values(rows, names, frozenset()))
+    return db.composed_execute(statement, **_keys(rows), **_values(rows, names, none))
 
 
 def _delete(db: Transaction, rows: Sequence[Write]) -> int:
@@ -356,15 +377,20 @@ def _missing(one: Write, key: ForeignKey) -> str:
     return f"{', '.join(key.columns)} = {values}: the {where} has no such row in {key.parent} ({key.name})"
 
 
-def _referenced(db: Transaction, shape: Shape, writes: Sequence[Write]) -> Failed:
+def _referenced(db: Transaction, shape: Shape, writes: Sequence[Write], going: Sequence[Write]) -> Failed:
     """Rows that others refer to, by values that would go: children are neither deleted, changed nor left alone."""
     failed: dict[int, tuple[Write, Failure]] = {}
     for key in shape.children:
         rows = [one for one in writes if one.verb == "delete" or set(one.changes()) & set(key.referenced)]
         if writes[0].verb == "insert" or not rows:
             continue
-        statement = statements.children(shape, key, rows[0].key_columns)
-        for (number,) in db.composed_rows(statement, **_keys(rows)):
+        others = [one for one in going if one.shape.name == key.child]
+        parameters = _keys(rows)
+        if others:
+            parameters |= statements.key_parameters([one.at for one in others], len(others[0].key_columns), "o")
+        of_others = (others[0].shape, others[0].key_columns) if others else None
+        statement = statements.children(shape, key, rows[0].key_columns, of_others)
+        for (number,) in db.composed_rows(statement, **parameters):
             one = rows[number - 1]
             detail = f"rows of {key.child} refer to it in the {LABELS[shape.side]} ({key.name})"
             failed[id(one)] = (one, Failure("referenced", detail))

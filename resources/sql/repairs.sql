@@ -132,10 +132,13 @@ select pg_xact_status(%(transaction_id)s::text::xid8);
 
 -- name: has_log
 -- Whether this database holds the log, and this role may write it.
--- Returns: one row: both.
+-- Returns: whether this role may write it, or no row where there is none.
 select
-    to_regclass('holdfast.repair_log') is not null,
-    coalesce(has_table_privilege(to_regclass('holdfast.repair_log')::oid, 'insert, update'), false);
+    has_schema_privilege(n.oid, 'usage')
+    and has_table_privilege(c.oid, 'select') and has_table_privilege(c.oid, 'insert') and has_table_privilege(c.oid, 'update')
+from pg_catalog.pg_class as c
+join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+where n.nspname = 'holdfast' and c.relname = 'repair_log';
 
 -- name: insert_log
 -- Log rows that are about to be written.

@@ -87,11 +87,11 @@ join {table} as t on {matches}
 where exists (
     select 1
     from {child} as c
-    where {refers} and not ({is_wanted})
+    where {refers} and not ({is_going})
 )
 
--- name: is_wanted
--- Whether a child is one of the rows themselves.
+-- name: is_going
+-- Whether a child goes as well.
 exists (select 1 from unnest({arrays}) as other ({names}) where {matches})
 
 -- name: move_sequence
