@@ -40,7 +40,7 @@ def tell(report: StoredReport) -> str:
 
 def aside(report: StoredReport) -> str:
     """What else was noted of a table, shortened: columns left out, types that differ, an empty store."""
-    return f". {_cut('; '.join(report.notes), _NOTE_LETTERS)}" if report.notes else ""
+    return f" ({_cut('; '.join(report.notes), _NOTE_LETTERS)})" if report.notes else ""
 
 
 def percent(rate: float) -> str:

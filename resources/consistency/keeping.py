@@ -11,6 +11,7 @@ from typing import Final
 from holdfast.consistency.scans import Checkpoint
 from holdfast.consistency.tables import LABELS
 from holdfast.errors import HoldfastError
+from holdfast.retries import Backoff
 from resources.postgres import Postgres
 from resources.tables.asking import Listener
 from resources.tables.slicing import Progress
@@ -18,6 +19,8 @@ from resources.tables.slicing import Progress
 # Less than this is quicker compared again than written down.
 KEEP_EVERY_S: Final = 15.0
 TELL_EVERY_S: Final = 30.0
+# Both scans wait while one writes down how far they are.
+_ONCE: Final = Backoff(attempts=1)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,7 +56,7 @@ class Keeper:
             if time.monotonic() - self._kept_s < self.every_s:
                 return
             document = json.dumps(checkpoint.to_document())
-            with suppress(HoldfastError), self.postgres.transaction() as db:
+            with suppress(HoldfastError), self.postgres.transaction(backoff=_ONCE) as db:
                 keys = {"round": self.round, "table_name": self.table}
                 db.execute("consistency/save_checkpoint", checkpoint=document, **keys)
             self._kept_s = time.monotonic()

@@ -1,6 +1,7 @@
 """Rounds: every table compared once, each stored as soon as it is known; what was cut off goes on with what is left."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -80,7 +81,12 @@ class Round:
     def checkpoint(self, table: str) -> Checkpoint | None:
         """From where the comparison of a table that was cut off can go on."""
         begun = self.begun.get(table)
-        return Checkpoint.from_document(begun.checkpoint) if begun and begun.checkpoint else None
+        if begun is None or begun.checkpoint is None:
+            return None
+        # One that another version of Holdfast left is worth less than the trouble of reading it.
+        with suppress(KeyError, ValueError, TypeError):
+            return Checkpoint.from_document(begun.checkpoint)
+        return None
 
     def saving(self, run_id: str, started_at: datetime, ended_at: datetime) -> Saving:
         """What a report of this round is stored with."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, zip_longest
@@ -181,9 +182,12 @@ def prune(db: Transaction, table: str, now: datetime) -> None:
 
 
 def read_mark(db: Transaction, table: str) -> Mark | None:
-    """What the next exact comparison of a table starts from; None where there is nothing."""
+    """What the next exact comparison of a table starts from; None where there is nothing that can be read."""
     document = db.value("consistency/mark", table_name=table)
-    return None if document is None else Mark.from_document(document)
+    # One that another version of Holdfast left: everything is compared in full once more.
+    with suppress(KeyError, ValueError, TypeError):
+        return None if document is None else Mark.from_document(document)
+    return None
 
 
 def newest_reports(db: Transaction) -> dict[str, StoredReport]:

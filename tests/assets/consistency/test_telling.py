@@ -85,8 +85,8 @@ def test_a_long_reason_is_cut() -> None:
 
 def test_notes_are_told_beside() -> None:
     assert aside(GOOD) == ""
-    assert aside(replace(GOOD, notes=("one", "two"))) == ". one; two"
-    assert len(aside(replace(GOOD, notes=("x" * 999,)))) <= 162
+    assert aside(replace(GOOD, notes=("one", "two"))) == " (one; two)"
+    assert len(aside(replace(GOOD, notes=("x" * 999,)))) <= 163
 
 
 def test_the_worst_comes_first() -> None:

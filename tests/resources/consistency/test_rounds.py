@@ -301,6 +301,18 @@ def test_a_long_comparison_goes_on_from_its_checkpoint(pair: Pair) -> None:
     assert reports["t1"].status == "ok"
 
 
+def test_what_another_version_left_is_begun_anew(pair: Pair) -> None:
+    tables = pair.make("t1")
+    pair.comparer("r1").compare(asked(tables))
+    change(
+        pair.a,
+        "update holdfast.consistency_marks set mark = '{\"a\": {}}'",
+        "insert into holdfast.consistency_progress values ('incremental', 't1', now(), 1, '{\"v\": 9}', now())",
+    )
+    report = pair.comparer("r2").compare(asked(tables, "incremental")).round.reports["t1"]
+    assert (report.mode, report.status) == ("full", "ok")
+
+
 def test_a_checkpoint_that_cannot_be_stored_does_not_stop_the_comparison() -> None:
     away = Postgres("postgresql://u:sesame@127.0.0.1:1/none")
     keeper = Keeper(postgres=away, round="full", table="t1", log=logging.getLogger("test"), every_s=0)
