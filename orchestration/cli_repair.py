@@ -41,9 +41,7 @@ _AUTHORITIES = ("a", "b", "newest")
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="File for the plan; default: it is printed."
 )
-@click.option(
-    "--mode", type=click.Choice(("full", "window")), default="full", show_default=True, help="What is compared."
-)
+@click.option("--mode", type=click.Choice(get_args(Mode)), default="full", show_default=True, help="What is compared.")
 @click.option("--hours", type=click.FloatRange(min=0, min_open=True), help="Length of the window; default 24.")
 @click.option("--delete", "deletes", is_flag=True, help="Also delete rows that the authority does not have.")
 @click.option(
@@ -85,8 +83,8 @@ def plan(
 ) -> None:
     """Plan what would make both stores agree on a table.
 
-    Changes nothing. TABLE is a name as in the catalogue; left out: every declared table, as it is declared. A table that
-    is not declared needs --authority. Exit code 1: rows differ that the plan leaves as they are, or a table was refused.
+    Changes nothing. TABLE is a name as in the catalogue; left out: every declared table, as it is declared. A table
+    that is not declared needs --authority. Exit code 1: a table was refused, and why.
 
     \b
     Examples:
@@ -115,7 +113,7 @@ def plan(
     if out:
         _write(out, made)
     _show_plan(made, out, as_json=as_json)
-    raise SystemExit(1 if made.open_count or made.refused else 0)
+    raise SystemExit(1 if made.refused else 0)
 
 
 @click.command()
@@ -132,7 +130,8 @@ def apply(file: Path, url_a: str | None, url_b: str | None, sha256: str, journal
     """Apply the plan in FILE.
 
     Every row is looked at again right before it is written; one that changed since the plan is left and listed. What
-    was written is in the journal before it is committed. Applied again, it does what is left; exit code 1: rows are left.
+    was written is in the journal before it is committed. Applied again, it does what is left. Exit code 1: rows are
+    left.
 
     \b
     Examples:
