@@ -20,6 +20,7 @@ from holdfast.errors import HoldfastError
 from holdfast.metrics.cycles import Collected, Source
 from holdfast.metrics.targets import Target
 from orchestration import local, wiring
+from orchestration.doctor_breakers import breakers
 from orchestration.doctor_files import servers_file, vault
 from orchestration.doctor_rows import Row
 from orchestration.ports import holder
@@ -79,6 +80,7 @@ def _probes(given: Settings, found: Settings, run: Run | None) -> Iterator[Probe
     yield lambda: _disk(given)
     yield lambda: vault(given)
     yield lambda: servers_file(given, found)
+    yield lambda: breakers(found)
 
 
 def _store(

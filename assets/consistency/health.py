@@ -84,7 +84,7 @@ def storage_health(
     advice = advise(pair)
     context.log.info("health: %s; %s; %d recommendations", pair.mode, states(pair), len(advice))
     yield dg.MaterializeResult(
-        metadata=told(pair, advice, recorded) | {"latency_over_24_hours": _plot(postgres.client(), now)},
+        metadata={"latency_over_24_hours": _plot(postgres.client(), now)} | told(pair, advice, recorded),
         check_results=list(check_results(pair)),
     )
 

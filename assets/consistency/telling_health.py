@@ -35,7 +35,7 @@ def told(pair: PairHealth, advice: Sequence[Advice], recorded: Recorded | None) 
         numbers |= _numbers(name, pair.store(name))
     return {
         "what": paragraphs(lines, nothing="Nothing to do.", rest="holdfast health"),
-        "stores": dg.MetadataValue.table([_record(one) for one in pair.stores], _SHOWN),
+        "stores": dg.MetadataValue.table(_records(pair), _SHOWN),
         "mode": pair.mode,
         "mode_reason": pair.mode_reason,
         "severity": severity(advice),
@@ -64,17 +64,9 @@ def _numbers(name: str, one: StoreHealth | None) -> dict[str, Any]:
 
 _SHOWN: Final = dg.TableSchema(
     [
-        dg.TableColumn("store", "string", "primary or secondary"),
-        dg.TableColumn("answers", "string", "yes, or why not"),
-        dg.TableColumn("round_trip_ms", "float", "Median of five"),
-        dg.TableColumn("p95_ms", "float", "95th percentile of five"),
-        dg.TableColumn("connect_ms", "float", "To connect and log in"),
-        dg.TableColumn("availability", "string", "Share of the probes answered over 24 hours, and over 7 days"),
-        dg.TableColumn("connections", "string", "In use of those it gives"),
-        dg.TableColumn("size", "string", "Of the database, and its budget"),
-        dg.TableColumn("breaker", "string", "Its state, and who keeps it"),
-        dg.TableColumn("replication", "string", "Of the declared tables"),
-        dg.TableColumn("server", "string", "Version, and what it is"),
+        dg.TableColumn("what", "string", "What is told of each store"),
+        dg.TableColumn("primary", "string", "The store of DATABASE_URL"),
+        dg.TableColumn("secondary", "string", "The store of SUPABASE_DB_URL"),
     ]
 )
 
@@ -83,18 +75,40 @@ def _pct(share: float | None) -> float | None:
     return None if share is None else round(100 * share, 4)
 
 
-def _record(one: StoreHealth) -> dg.TableRecord:
-    said: dict[str, str | float | int | bool | None] = dict.fromkeys(one.name for one in _SHOWN.columns)
+def _records(pair: PairHealth) -> list[dg.TableRecord]:
+    """A line per fact, the stores side by side."""
+    found = {name: _facts(pair.store(name)) for name in ("primary", "secondary")}
+    return [dg.TableRecord({"what": what} | {name: facts[what] for name, facts in found.items()}) for what in _FACTS]
+
+
+_FACTS: Final = (
+    "answers",
+    "round trip",
+    "p95 of five",
+    "connecting",
+    "availability",
+    "connections",
+    "size",
+    "breaker",
+    "replication",
+    "server",
+)
+
+
+def _facts(one: StoreHealth | None) -> dict[str, str]:
+    said = dict.fromkeys(_FACTS, "")
+    if one is None:
+        return said | {"answers": "not configured"}
+    said |= {"answers": one.problem, "availability": availability_words(one), "breaker": breaker_words(one)}
     if answer := one.answer:
         said |= {
-            "round_trip_ms": round(answer.p50_ms, 3),
-            "p95_ms": round(answer.p95_ms, 3),
-            "connect_ms": round(answer.connect_ms, 3),
+            "answers": "yes",
+            "round trip": f"{answer.p50_ms:.3g} ms",
+            "p95 of five": f"{answer.p95_ms:.3g} ms",
+            "connecting": f"{answer.connect_ms:.3g} ms",
             "connections": connections_words(answer),
             "size": size_words(one),
             "replication": replication_words(answer),
             "server": server_words(answer),
         }
-    answers = "yes" if one.answer else one.problem
-    known = {"store": one.store, "answers": answers, "availability": availability_words(one)}
-    return dg.TableRecord(said | known | {"breaker": breaker_words(one)})
+    return said

@@ -72,7 +72,7 @@ def _of_pair(pair: PairHealth) -> Iterator[Advice]:
         yield Advice(
             level="critical" if worst.rate > CRITICAL_RATE else "warning",
             store=None,
-            finding=f"{worst.rate:.2%} of {worst.table_name} differ ({worst.mode} comparison of "
+            finding=f"{worst.rate:.2%} of the rows of {worst.table_name} differ ({worst.mode} comparison of "
             f"{worst.ended_at:%Y-%m-%d %H:%M} UTC)",
             remedy="read consistency_report, then plan a repair with consistency_repair",
         )

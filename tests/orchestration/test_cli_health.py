@@ -99,3 +99,16 @@ def test_breakers_are_listed_forced_and_taken_back(shell: Shell) -> None:
 def test_a_breaker_is_not_forced_without_a_reason_or_for_a_store_that_does_not_exist(shell: Shell) -> None:
     assert shell("breakers", "open", "secondary").exit_code == 2
     assert shell("breakers", "open", "tertiary", "--reason", "x").exit_code == 2
+
+
+def test_the_doctor_tells_of_a_store_that_is_left_alone(shell: Shell) -> None:
+    def row() -> dict[str, Any]:
+        return next(one for one in shell.json("doctor") if one["dependency"] == "breakers")
+
+    assert (row()["ok"], row()["configured"], row()["reachable"]) == (
+        True,
+        "in redis",
+        "primary closed, secondary closed",
+    )
+    shell("breakers", "open", "secondary", "--reason", "moving house", "--by", "ada")
+    assert (row()["ok"], row()["problem"]) == (False, "secondary: forced by ada, moving house")
