@@ -9,6 +9,7 @@ import click
 from holdfast.consistency.reports import KINDS, Comparison, Mode, TableReport, key_document
 from holdfast.consistency.tables import ComparedTable
 from holdfast.errors import TransientError
+from orchestration.cli_repair import apply, plan, undo
 from orchestration.cli_stores import store_options, stores_of, tables_of, tables_option
 from orchestration.printing import print_json, print_table
 
@@ -179,3 +180,8 @@ def _show_keys(report: TableReport, kind: str, count: int, keys: list[str | list
     columns = f" in {', '.join(f'{c} ({n})' for c, n in report.by_column.items())}" if kind == "mismatched" else ""
     words = kind.replace("_", " ")
     click.echo(f"  {report.table}, {count:,} {words}{columns}: {', '.join(map(str, keys))}{more}")
+
+
+consistency.add_command(plan)
+consistency.add_command(apply)
+consistency.add_command(undo)
