@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
 from holdfast.consistency.layouts import hashed
@@ -337,3 +338,18 @@ def test_rounds_are_named_by_what_was_asked_for() -> None:
 def test_nothing_is_asked_of_nobody(pair: Pair) -> None:
     done = pair.comparer("r1").compare(Asked(mode="full", hours=24, tables=[]))
     assert (done.fresh, done.busy, dict(done.round.reports)) == ([], [], {})
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_findings_are_exactly_the_damage_that_was_done(pair: Pair, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    tables = pair.make("t1", rows=3000)
+    keys = [int(key) for key in rng.permutation(3000)[:90] + 1]
+    damage = {"only_in_a": keys[:30], "only_in_b": keys[30:60], "mismatched": keys[60:]}
+    change(pair.b, f"delete from t1 where id = any('{set(damage['only_in_a'])}')")
+    change(pair.a, f"delete from t1 where id = any('{set(damage['only_in_b'])}')")
+    change([pair.a, pair.b][seed % 2], f"update t1 set title = null where id = any('{set(damage['mismatched'])}')")
+    pair.comparer("r1").compare(asked(tables))
+    found = rows(pair.a, "select kind, key::int, columns from holdfast.consistency_findings order by key")
+    done = [(kind, key, ["title"] if kind == "mismatched" else []) for kind, some in damage.items() for key in some]
+    assert found == sorted(done, key=lambda one: one[1])
