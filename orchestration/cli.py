@@ -14,6 +14,7 @@ from orchestration.cli_consistency import consistency
 from orchestration.cli_health import breakers, health
 from orchestration.cli_metrics import metrics
 from orchestration.cli_scenarios import scenarios
+from orchestration.cli_schema import schema
 from orchestration.cli_servers import servers
 from orchestration.runs import alive
 from orchestration.settings import load, read_dotenv
@@ -131,6 +132,7 @@ cli.add_command(servers)
 cli.add_command(baselines)
 cli.add_command(anomalies)
 cli.add_command(scenarios)
+cli.add_command(schema)
 cli.add_command(health)
 cli.add_command(breakers)
 cli.add_command(consistency)

@@ -18,6 +18,7 @@ from assets.consistency.checks_report import (
 )
 from assets.consistency.health import storage_health
 from assets.consistency.report import consistency_report
+from assets.consistency.schema import storage_schema
 from assets.metrics.checks import no_cycle_was_lost, rollups_equal_their_samples, the_last_hour_is_complete
 from assets.metrics.history import server_metrics_history
 from assets.metrics.keeping import server_metrics_chunks, server_metrics_retention
@@ -107,6 +108,7 @@ def defs() -> dg.Definitions:
             scenario_execution_log,
             consistency_report,
             storage_health,
+            storage_schema,
         ],
         asset_checks=[
             no_cycle_was_lost,

@@ -16,6 +16,7 @@ from assets.baselines.templates import server_templates
 from assets.consistency.breaker_acting import breaker_act
 from assets.consistency.health import storage_health
 from assets.consistency.report import ConsistencyReportConfig, consistency_report
+from assets.consistency.schema import storage_schema
 from assets.metrics.history import server_metrics_history
 from assets.metrics.keeping import RetentionConfig, server_metrics_chunks, server_metrics_retention
 from assets.metrics.rollups import server_metrics_daily, server_metrics_hourly
@@ -97,6 +98,11 @@ storage_probe = dg.define_asset_job(
     description="How both stores are, and what to do about it.",
     tags={"dagster/max_runtime": "120"},
 )
+schema_compare = dg.define_asset_job(
+    "schema_compare",
+    selection=[storage_schema],
+    description="Both stores' schemas side by side, and a plan that adds what one lacks; nothing is changed.",
+)
 platform_maintain = dg.define_asset_job(
     "platform_maintain", selection=[maintenance], description="Dagster's own log, pruned."
 )
@@ -117,6 +123,7 @@ JOBS: Final = (
     consistency_full,
     storage_probe,
     breaker_act,
+    schema_compare,
     platform_maintain,
 )
 
@@ -182,5 +189,6 @@ SCHEDULES: Final = (
     _every("consistency_full", "20 3 * * 0", "Weekly: the same, with every row read again."),
     # Not on the minute at which the moves begin: their launch would be measured as a slow store.
     _every("storage_probe", "2-59/5 * * * *", "Every 5 minutes: do both stores answer, and how fast?"),
+    _every("schema_compare", "10 1 * * *", "Nightly: both stores have the same tables, and each user sees their rows."),
     _every("platform_maintain", "10 3 * * *", "Nightly: prune Dagster's event log."),
 )
