@@ -25,6 +25,11 @@ PYTHON = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
 EMPTY = ("metrics_gaps", "sample_count < 114")
 TROUBLE = (
     """
+    insert into holdfast.storage_health (probed_at, store, mode, is_available, problem, latency_p50_ms, breaker_state,
+        breaker_is_forced, breaker_failures, breaker_reason, severity, advice)
+    values (now(), 'primary', 'full', true, '', 1.2, 'closed', false, 0, '', 'ok', '{}')
+    """,
+    """
     insert into holdfast.incidents (incident_id, opened_at, last_finding_at, severity, score, root_server_id,
         root_metric, sentence, server_ids, paged_at, page_count)
     select 1, s.last_sampled_at - interval '1 hour', s.last_sampled_at, 'warning', 0.7, 'web1', 'cpu_pct', 'odd',

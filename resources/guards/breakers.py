@@ -5,8 +5,8 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from operator import itemgetter
 from typing import Final, TypeVar
@@ -138,6 +138,13 @@ class Breakers:
         change = self._change(name, lambda one, _: one)
         return Look(name=name, breaker=change.after, at=change.at, tier=change.tier)
 
+    def glance(self, name: str) -> Look:
+        """The same, from what was read in the last two seconds where that says that it is closed."""
+        view = self._view(name)
+        if not view.breaker.is_clean:
+            return self.look(name)
+        return Look(name=name, breaker=view.breaker, at=datetime.now(UTC), tier=view.tier)
+
     def force(self, name: str, action: Action, *, by: str, reason: str) -> tuple[Look, tuple[str, ...]]:
         """Do what an operator says, in every tier that can be reached; how it is then, and which tiers know.
 
@@ -145,10 +152,16 @@ class Breakers:
             TransientError: neither Redis nor the primary can be reached: nobody else would learn of it.
         """
         self._views.pop(name, None)
-        told = []
+        told, said_at = [], datetime.now(UTC)
+
+        def say(one: Breaker, now: datetime) -> Breaker:
+            after = decide.forced(one, action, now, by=by, reason=reason)
+            # The operator's clock: words are compared between tiers, whose clocks may differ.
+            return after if after == one else replace(after, forced_at=said_at)
+
         for states in self._shared():
             with suppress(HoldfastError):
-                _change_in(states, name, lambda one, now: decide.forced(one, action, now, by=by, reason=reason))
+                _change_in(states, name, say)
                 told.append(states.tier)
         if not told:
             raise TransientError(
@@ -163,15 +176,18 @@ class Breakers:
         for states in self._shared():
             with suppress(_NoAnswerError):
                 known.append((states, self._try(states, lambda one: _read(one, name)[1])))
+        if known:
+            states, breaker = known[0]
+            self._views[name] = _View(breaker, states.tier, time.monotonic() + self._view_s)
         spoken = [(one.forced_at, one) for _, one in known if one.forced_at is not None]
         if not spoken:
             return False
         newest_at, newest = max(spoken, key=itemgetter(0))
         behind = [states for states, one in known if one.forced_at != newest_at]
         for states in behind:
+            self._views.pop(name, None)
             with suppress(_NoAnswerError):
                 self._try(states, lambda one: _change_in(one, name, lambda was, now: decide.adopted(was, newest, now)))
-        self._views.pop(name, None)
         return bool(behind)
 
     def _admit(self, name: str) -> tuple[Permit, str]:

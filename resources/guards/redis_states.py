@@ -15,6 +15,8 @@ from holdfast.errors import PermanentError, TransientError
 PREFIX: Final = "holdfast:breaker:"
 # A guard must not cost more than what it guards: the driver's own defaults wait for up to a minute.
 TIMEOUT_S: Final = 0.25
+# Whatever stands under the key, it comes back as it was read.
+_BYTES: Final = "surrogateescape"
 _SWAP: Final = (Path(__file__).parent / "swap.lua").read_text(encoding="utf-8")
 
 
@@ -34,7 +36,6 @@ class RedisStates:
                 url,
                 protocol=2,
                 driver_info=None,
-                decode_responses=True,
                 socket_timeout=timeout_s,
                 socket_connect_timeout=timeout_s,
                 # Only for a connection that idled until the server let go of it.
@@ -48,7 +49,8 @@ class RedisStates:
     def get(self, name: str) -> str | None:
         """One command."""
         with _classified():
-            return cast("str | None", self._redis.get(PREFIX + name))
+            found = cast("bytes | None", self._redis.get(PREFIX + name))
+        return None if found is None else found.decode("utf-8", _BYTES)
 
     def now(self) -> datetime:
         """One command."""
@@ -59,8 +61,9 @@ class RedisStates:
     def swap(self, name: str, expected: str | None, document: str, keep: timedelta) -> bool:
         """Three commands, as scripts are billed by what they call."""
         keep_ms = str(int(keep.total_seconds() * 1000))
+        stood = (expected or "").encode("utf-8", _BYTES)
         with _classified():
-            done: Any = self._redis.eval(_SWAP, 1, PREFIX + name, expected or "", document, keep_ms)
+            done: Any = self._redis.eval(_SWAP, 1, PREFIX + name, stood, document, keep_ms)
         return bool(done == 1)
 
 

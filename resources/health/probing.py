@@ -82,7 +82,7 @@ def probe(store: Store, breakers: Breakers, tables: Sequence[TableName]) -> Stor
         answer, problem = _ask_anyway(store.dsn, tables)
     except HoldfastError as error:
         problem = _said(error)
-    look = breakers.look(store.name)
+    look = breakers.glance(store.name)
     return StoreHealth(
         store=store.name,
         answer=answer,

@@ -19,6 +19,7 @@ from resources.guards.guarded import guard_both
 from resources.guards.postgres_states import PostgresStates
 from resources.guards.process_states import ProcessStates
 from resources.guards.redis_states import RedisStates
+from resources.health.probing import Store, probe
 from resources.stores import open_stores
 from tests.contracts.crowd import ask
 from tests.resources.guards.redis_server import OwnRedis, own_redis
@@ -171,6 +172,10 @@ def test_when_redis_is_off_no_socket_is_opened_to_it(database_url: str, tmp_path
             )
             assert done.stdout.startswith("('postgres',) False"), done.stderr
             assert bool(knocks) == bool(expected)
+        trap.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
+    for line, _ in knocks:
+        line.close()
 
 
 def test_the_word_of_an_operator_outlives_a_redis_that_forgot_it(own: OwnRedis, database_url: str) -> None:
@@ -190,6 +195,33 @@ def test_the_word_of_an_operator_outlives_a_redis_that_forgot_it(own: OwnRedis, 
     assert breakers.carry_over("secondary")
     assert opened(None, database_url).look("secondary").breaker.forced is None
     assert not breakers.carry_over("primary")
+
+
+def test_bytes_that_are_no_text_are_replaced_and_a_key_of_another_kind_is_passed_over(
+    own: OwnRedis, database_url: str
+) -> None:
+    with redis.Redis.from_url(own.url) as client:
+        client.set("holdfast:breaker:primary", b"\xff\x00{")
+        client.hset("holdfast:breaker:secondary", "a", "b")
+    breakers = opened(own.url, database_url)
+    assert [ask(breakers, AWAY) for _ in range(4)] == ["away", "away", "away", "refused"]
+    assert breakers.look("primary").tier == "redis"
+    assert opened(own.url, database_url).look("secondary").tier == "postgres"
+
+
+def test_a_forced_breaker_is_the_same_word_everywhere(own: OwnRedis, database_url: str) -> None:
+    breakers = opened(own.url, database_url)
+    breakers.force("primary", "open", by="ada", reason="moving house")
+    assert not breakers.carry_over("primary")
+
+
+def test_a_probe_of_a_healthy_store_costs_one_redis_command(own: OwnRedis, database_url: str) -> None:
+    breakers = open_breakers(redis_url=own.url, database_url=database_url)
+    with redis.Redis.from_url(own.url) as client:
+        client.config_resetstat()
+        assert probe(Store(name="primary", dsn=database_url), breakers, []).tier == "redis"
+        calls = {name: found["calls"] for name, found in client.info("commandstats").items()}
+    assert {name: n for name, n in calls.items() if "config" not in name} == {"cmdstat_get": 1}
 
 
 def test_of_two_stores_only_the_one_that_does_not_answer_counts(database_url: str, secondary_database_url: str) -> None:
