@@ -135,6 +135,7 @@ def test_a_redis_that_needs_a_password_and_a_url_that_is_none_are_passed_over(da
     assert look.tier == "postgres"
 
 
+@pytest.mark.slow
 def test_when_redis_is_off_no_socket_is_opened_to_it(database_url: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as trap:
         knocks = []
