@@ -68,7 +68,7 @@ def main() -> None:
     with two_stores(rows) as stores:
         title = f"Consistency: {rows:,} rows, two {version(stores.url(0))}, {processor()}"
         lines = [*_scenarios(stores, rows, rounds), *_since(stores, rows, rounds), *_writers(stores, rows)]
-        lines += repairing.lines(stores)
+        lines += repairing.lines(stores, rows)
         lines += _growth(stores, rows)
         show(
             title,
@@ -157,8 +157,10 @@ def _churn(stores: TwoStores, rows: int, number: int) -> int:
 
 def _writers(stores: TwoStores, rows: int) -> Iterator[Line]:
     """Four applications write both stores while reports run: what is reported beyond the planted 30."""
-    fill(stores, min(rows, 100_000), database="holdfast")
-    stores.execute(1, "update items set title = 'lost' where id in (select id from items order by id limit 30)")
+    fill(stores, min(rows, 100_000), repairing.BUSY)
+    lost = "update items set title = 'lost' where id in (select id from items order by id limit 30)"
+    stores.execute(1, lost, database=repairing.BUSY)
+    given = ["--a", stores.url(0, repairing.BUSY), "--b", stores.url(1, repairing.BUSY)]
     planted = 30
     stop, false, missed = threading.Event(), 0, 0
     writers = [threading.Thread(target=repairing.write_both, args=(stores, number, stop)) for number in range(4)]
@@ -166,7 +168,7 @@ def _writers(stores: TwoStores, rows: int) -> Iterator[Line]:
         writer.start()
     try:
         for _ in range(3):
-            cost = measured(stores, [*_DIFF, "--a", stores.url(0), "--b", stores.url(1)])
+            cost = measured(stores, [*_DIFF, *given])
             (report,) = json.loads(cost.output)
             found = report["only_in_a"]["count"] + report["only_in_b"]["count"] + report["mismatched"]["count"]
             false, missed = false + max(0, found - planted), missed + max(0, planted - found)

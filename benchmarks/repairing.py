@@ -9,15 +9,19 @@ import numpy as np
 import psycopg
 
 from benchmarks.report import Line, say
-from benchmarks.two_stores import TwoStores, damage, measured
+from benchmarks.two_stores import DAMAGES, TwoStores, fill, measured
 
+_DATABASE = "repaired"
+BUSY = "busy"
 _CLI = ["-m", "orchestration.cli", "consistency"]
 
 
-def lines(stores: TwoStores) -> Iterator[Line]:
+def lines(stores: TwoStores, rows: int) -> Iterator[Line]:
     """Plan and apply of a thousand rows, from comparing to the last commit, and once more."""
-    database = damage(stores, "1000 scattered") if not _exists(stores) else "1000_scattered"
-    given = ["--a", stores.url(0), "--b", stores.url(1, database)]
+    fill(stores, rows, _DATABASE)
+    newer = "update items set updated_at = updated_at + interval '1 hour' where content like '%x'"
+    stores.execute(1, *DAMAGES["1000 scattered"], newer, database=_DATABASE)
+    given = ["--a", stores.url(0, _DATABASE), "--b", stores.url(1, _DATABASE)]
     plan, journal = str(stores.home / "plan.json"), str(stores.home / "journal.jsonl")
     began_s = time.perf_counter()
     planned = measured(stores, [*_CLI, "plan", "items", "--authority", "newest", "--out", plan, "--json", *given])
@@ -32,14 +36,10 @@ def lines(stores: TwoStores) -> Iterator[Line]:
     yield Line("repair of 1000 rows both ways: plan + apply, s", took, "", "", "≤ 10", "")
 
 
-def _exists(stores: TwoStores) -> bool:
-    return bool(stores.value(1, "select count(*) from pg_database where datname = '1000_scattered'"))
-
-
 def write_both(stores: TwoStores, number: int, stop: threading.Event) -> None:
     """An application: writes the primary, and the secondary 30 ms later."""
     rng = np.random.default_rng(number)
-    urls = stores.urls
+    urls = [stores.url(side, BUSY) for side in (0, 1)]
     with psycopg.connect(urls[0], autocommit=True) as a, psycopg.connect(urls[1], autocommit=True) as b:
         while not stop.is_set():
             # Every writer has rows of its own, and none of the planted ones: they are the smallest.

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -120,8 +121,10 @@ def two_stores(rows: int) -> Iterator[TwoStores]:
 
 
 def fill(stores: TwoStores, rows: int, database: str = "holdfast") -> None:
-    """Make the table anew in both."""
+    """Make the table anew in both, in a database that is made where it does not exist."""
     for side in (0, 1):
+        if not stores.value(side, f"select count(*) from pg_database where datname = '{database}'"):
+            stores.execute(side, f'create database "{database}"', database="postgres")
         statements = _TABLE.format(rows=rows, step_s=_SPAN_S / rows).split(";\n")
         stores.execute(
             side,
@@ -160,10 +163,14 @@ class Cost:
 def measured(stores: TwoStores, argv: Sequence[str]) -> Cost:
     """Run a command in a process of its own and measure it."""
     before_s = stores.cpu_s()
-    process = subprocess.Popen([sys.executable, *argv], cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    output = process.stdout.read() if process.stdout else b""
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen([sys.executable, *argv], cwd=PROJECT, stdout=subprocess.PIPE, stderr=errors)
+        output = process.stdout.read() if process.stdout else b""
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if not output:
+            errors.seek(0)
+            say(f"{' '.join(argv)[:200]} ended with {process.returncode}: {errors.read().decode()[-2000:]}")
     return Cost(
         client_s=usage.ru_utime + usage.ru_stime,
         servers_s=stores.cpu_s() - before_s,

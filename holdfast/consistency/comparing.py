@@ -1,7 +1,7 @@
 """From what was found to the report of a table."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from holdfast.consistency.detailing import Details, detail, kinds_beyond, rows_of_kind, samples
@@ -27,10 +27,10 @@ class Outcome:
     """
 
     rows: tuple[int, int]
-    differences: Sequence[Difference]
-    counts: Mapping[Kind, int]
-    by_column: Mapping[str, int]
-    samples: Mapping[Kind, Sequence[Mapping[str, Any]]]
+    differences: Sequence[Difference] = ()
+    counts: Mapping[Kind, int] = field(default_factory=dict)
+    by_column: Mapping[str, int] = field(default_factory=dict)
+    samples: Mapping[Kind, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     unchecked_count: int = 0
 
 
@@ -91,7 +91,7 @@ def report_of(table: str, mode: Mode, pairing: Pairing, outcome: Outcome, *, max
 
 def _found(kind: Kind, outcome: Outcome, max_keys: int) -> Found:
     keys = [one.key for one in outcome.differences if one.kind == kind][:max_keys]
-    count = outcome.counts[kind]
+    count = outcome.counts.get(kind, 0)
     return Found(
         count=count, keys=tuple(keys), sample=tuple(outcome.samples.get(kind, ())), is_truncated=count > len(keys)
     )

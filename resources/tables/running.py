@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Final
 
-from holdfast.consistency.comparing import conclude, report_of
+from holdfast.consistency.comparing import Outcome, conclude, report_of
 from holdfast.consistency.finding import Pairs, find, find_changes, find_in_window
 from holdfast.consistency.layouts import Layout, hashed
 from holdfast.consistency.marks import unusable
@@ -90,9 +90,7 @@ class Run:
                 pairs, rows = self._find(moment, pairing, marks)
             self.looked_at_s = time.monotonic()
         settled = recheck(pairs.kept, self.options.recheck_rounds, lambda: self._again(pairing), self._wait)
-        with self._again(pairing) as both:
-            known_open = None if self.mark is None else frozenset(self.mark.open_keys)
-            outcome = conclude(both, pairing, pairs, settled, rows, sample=self.options.sample, known_open=known_open)
+        outcome = self._outcome(pairing, pairs, settled, rows)
         report = report_of(str(self.declared.table), self.mode, pairing, outcome, max_keys=self.options.max_keys)
         since = self.since if self.mode == "window" else None
         return Comparison(
@@ -101,6 +99,13 @@ class Run:
             differences=outcome.differences,
             mark=self._next_mark(pairing, pairs, settled, marks),
         )
+
+    def _outcome(self, pairing: Pairing, pairs: Pairs, settled: Settled, rows: tuple[int, int]) -> Outcome:
+        if not pairs.kept and not pairs.formed:
+            return Outcome(rows=rows)
+        known_open = None if self.mark is None else frozenset(self.mark.open_keys)
+        with self._again(pairing) as both:
+            return conclude(both, pairing, pairs, settled, rows, sample=self.options.sample, known_open=known_open)
 
     @contextmanager
     def _again(self, pairing: Pairing) -> Iterator[Both]:

@@ -20,8 +20,6 @@ from resources.tables.slicing import Slicer
 T = TypeVar("T")
 _ALL: Final = sql.SQL("true")
 _COMMA: Final = sql.SQL(", ")
-_AS_IT_IS: Final = sql.SQL("{}")
-_IF_NEW: Final = sql.SQL("case when age(t.xmin) <= age(%(mark)s::text::xid) then {} end")
 _XID_SPAN: Final = 1 << 32
 _NUMBER_BYTES: Final = 12
 _TEXT_OVERHEAD: Final = 4
@@ -51,7 +49,8 @@ class PostgresSide:
     def sums(self, layout: Layout) -> Sums:
         """Every bucket's count and hash; of the rows of the window, where there is one."""
         sums = self.slicer.at.sums if self.slicer else Sums()
-        self._over_slices(lambda scope: self._add_sums(sums, layout, scope))
+        hashed = hashing.row_hash(self.pairing, self.side, self.seed)
+        self._over_slices(lambda scope: self._add_sums(sums, layout, scope, hashed))
         return sums
 
     def _over_slices(self, run: Callable[[sql.Composable], Callable[[], None]]) -> None:
@@ -60,11 +59,11 @@ class PostgresSide:
         else:
             self.slicer(run)
 
-    def _add_sums(self, sums: Sums, layout: Layout, scope: sql.Composable) -> Callable[[], None]:
+    def _add_sums(self, sums: Sums, layout: Layout, scope: sql.Composable, hashed: sql.Composed) -> Callable[[], None]:
         statement = self._composed(
             "sums",
             bucket=hashing.bucket(self.pairing, self.side, self.seed, layout),
-            hash=hashing.row_hash(self.pairing, self.side, self.seed),
+            hash=hashed,
             scope=sql.SQL("{} and {}").format(scope, self._window()),
         )
         ((buckets, counts, hashes),) = self._rows(statement, **self._layout_parameters(layout))
@@ -81,24 +80,16 @@ class PostgresSide:
         return found
 
     def _add_scan(self, found: Scan, layout: Layout, scope: sql.Composable, limit: int) -> Callable[[], None]:
-        names = self._names()
-        new = sql.SQL("array_agg({}) filter (where is_new)")
-        statement = self._composed(
-            "scan",
-            bucket=hashing.bucket(self.pairing, self.side, self.seed, layout),
-            key_hash=hashing.key_hash(self.pairing, self.side, self.seed),
-            aggregates=_COMMA.join(new.format(sql.Identifier(name)) for name in names),
-            outputs=self._outputs(_IF_NEW),
-            scope=scope,
-        )
-        rows = self._rows(statement, mark=self._mark(), **self._layout_parameters(layout))
+        # Two looks at the same moment: grouping only the keys is much cheaper than carrying the fresh rows along.
+        add_sums = self._add_sums(found.sums, layout, scope, hashing.key_hash(self.pairing, self.side, self.seed))
+        statement = self._composed("fresh", scope=scope, **self._aggregates())
+        fresh = self._read(statement, mark=self._mark(), most=limit + 1)
+        if len(found.fresh) + len(fresh) > limit:
+            raise TooManyChangesError(f"{self.pairing.of(self.side).name}: more than {limit} rows changed")
 
         def take_in() -> None:
-            for bucket, count, value, *fresh in rows:
-                found.sums.add([bucket], [count], [value])
-                found.fresh.update(self._hashes(fresh))
-            if len(found.fresh) > limit:
-                raise TooManyChangesError(f"{self.pairing.of(self.side).name}: more than {limit} rows changed")
+            add_sums()
+            found.fresh.update(fresh)
 
         return take_in
 
@@ -226,18 +217,16 @@ class PostgresSide:
         names = [f"k{number}" for number in range(len(self.pairing.key))]
         return [*names, "exact", "meant"] if self.pairing.has_forms else [*names, "exact"]
 
-    def _outputs(self, around: sql.SQL) -> sql.Composed:
+    def _outputs(self) -> sql.Composed:
         values = [*hashing.key_texts(self.pairing, self.side), hashing.row_hash(self.pairing, self.side, self.seed)]
         if self.pairing.has_forms:
             values.append(hashing.row_hash(self.pairing, self.side, self.seed, meant=True))
         named = zip(values, self._names(), strict=True)
-        return _COMMA.join(
-            sql.SQL("{} as {}").format(around.format(value), sql.Identifier(name)) for value, name in named
-        )
+        return _COMMA.join(sql.SQL("{} as {}").format(value, sql.Identifier(name)) for value, name in named)
 
     def _aggregates(self) -> dict[str, sql.Composable]:
         arrays = [sql.SQL("array_agg({})").format(sql.Identifier(name)) for name in self._names()]
-        return {"aggregates": _COMMA.join(arrays), "outputs": self._outputs(_AS_IT_IS)}
+        return {"aggregates": _COMMA.join(arrays), "outputs": self._outputs()}
 
     def _keys(self) -> sql.Composed:
         return _COMMA.join(hashing.key_texts(self.pairing, self.side))

@@ -25,25 +25,16 @@ from (
     group by bucket
 ) as summed
 
--- name: scan
--- Count and combined hash of the keys of every bucket, and the rows that were written since the mark.
--- Returns: one row per bucket: bucket, rows, exclusive or of the hashes of their keys, and for new rows keys and hashes.
-select
-    bucket,
-    count(*),
-    bit_xor(key_hash),
-    {aggregates}
+-- name: fresh
+-- Rows that were written since the mark.
+-- Returns: one row: arrays of the key's columns and of the hashes.
+select {aggregates}
 from (
-    select
-        {bucket} as bucket,
-        {key_hash} as key_hash,
-        age(t.xmin) <= age(%(mark)s::text::xid) as is_new,
-        {outputs}
+    select {outputs}
     from {table} as t
-    where {scope}
-    offset 0
-) as hashed
-group by bucket
+    where age(t.xmin) <= age(%(mark)s::text::xid) and {scope}
+    limit %(most)s
+) as found
 
 -- name: ranges
 -- Rows of some ranges of keys. Aggregated range by range, so that each is read through the index.
