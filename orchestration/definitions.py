@@ -17,6 +17,7 @@ from assets.consistency.checks_report import (
     the_stores_agree,
 )
 from assets.consistency.health import storage_health
+from assets.consistency.repair import consistency_repair
 from assets.consistency.report import consistency_report
 from assets.consistency.schema import storage_schema
 from assets.metrics.checks import no_cycle_was_lost, rollups_equal_their_samples, the_last_hour_is_complete
@@ -107,6 +108,7 @@ def defs() -> dg.Definitions:
             baseline_export,
             scenario_execution_log,
             consistency_report,
+            consistency_repair,
             storage_health,
             storage_schema,
         ],

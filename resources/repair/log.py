@@ -99,6 +99,11 @@ class RepairLog:
         with self.primary.transaction() as db:
             return bool(db.value("repairs/has_repair", repair_id=repair_id))
 
+    def count_standing(self, repair_id: str) -> int:
+        """Rows of a repair that were written and not taken back."""
+        with self.primary.transaction() as db:
+            return int(db.value("repairs/count_standing", repair_id=repair_id))
+
     def repairs(self) -> list[str]:
         """The newest repairs."""
         with self.primary.transaction() as db:

@@ -67,15 +67,27 @@ def undo_logged(stores: Stores, repair_id: str, *, say: Say = lambda _: None) ->
         PermanentError: the primary has no log, or a store may not be written by this role.
         TransientError: a store is away; undoing again goes on.
     """
+    log = _log_with(stores, repair_id)
+    for side in ("a", "b"):
+        log.settle(stores.of(side))
+    return _undo(stores, repair_id, _batches(_logged(log, repair_id)), log, None, identities(stores), say)
+
+
+def look_at_undo(stores: Stores, repair_id: str) -> str:
+    """What taking a repair back would come to, in a sentence. Errors as of ``undo_logged``."""
+    standing = _log_with(stores, repair_id).count_standing(repair_id)
+    rows = "1 row stands" if standing == 1 else f"{standing} rows stand"
+    return f"repair {repair_id}: {rows}. Nothing was changed. To take it back: `undo: {repair_id}`, `apply: true`"
+
+
+def _log_with(stores: Stores, repair_id: str) -> RepairLog:
     log = RepairLog.of(stores)
     if log is None:
         raise PermanentError("the primary has no holdfast.repair_log that this role may write; nothing was changed")
-    for side in ("a", "b"):
-        log.settle(stores.of(side))
     if not log.has(repair_id):
         newest = ", ".join(log.repairs()) or "none"
         raise PlanError(f"the log has no repair {repair_id}; nothing was changed. The newest: {newest}")
-    return _undo(stores, repair_id, _batches(_logged(log, repair_id)), log, None, identities(stores), say)
+    return log
 
 
 def _logged(log: RepairLog, repair_id: str) -> Iterator[Entry]:

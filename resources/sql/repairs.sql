@@ -236,6 +236,13 @@ limit %(most)s;
 -- Returns: one row.
 select exists (select 1 from holdfast.repair_log where repair_id = %(repair_id)s);
 
+-- name: count_standing
+-- How many rows of a repair were written and not taken back.
+-- Returns: one row.
+select count(*)
+from holdfast.repair_log
+where repair_id = %(repair_id)s and state = 'applied' and undone_at is null;
+
 -- name: repairs
 -- The newest repairs.
 -- Returns: repair_id.
