@@ -159,7 +159,6 @@ def _wider(pair: Pair, target: TableSchema, column: str) -> Iterator[Finding]:
             yield replace(
                 _finding(pair, target, "policy", policy.name, said),
                 severity="note",
-                side=None,
                 is_wished=True,
                 left="see that this is meant",
             )

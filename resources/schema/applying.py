@@ -46,7 +46,7 @@ class Applied:
         )
         kept = f" Done: {_several(self.done)}." if self.done else ""
         return (
-            f"{head}; failed: {_short(self.failed)}: {self.error}.{leftover}{kept} "
+            f"{head}; failed: {_short(self.failed)}: {str(self.error).rstrip('.')}.{leftover}{kept} "
             f"Not done: {_several(self.undone)}. Plan again: what is done is not in the new plan."
         )
 

@@ -14,7 +14,7 @@ select
 
 -- name: tables
 -- The tables that were asked for, as far as they exist, and all their partitions.
--- Returns: one row per table; readers are roles with rights on it whom row level security binds.
+-- Returns: one row per table, in which readers are roles with rights on it whom row level security binds.
 with recursive wanted as (
     select
         c.oid,
@@ -339,7 +339,7 @@ where d.refclassid in (
     end;
 
 -- name: offers
--- What the store has that a definition may need, apart from what every server has; names of extensions included.
+-- What the store has that a definition may need, apart from what every server has.
 -- Returns: one row each: kind and identity.
 select 'type ' || (pg_identify_object('pg_type'::regclass, t.oid, 0)).identity as offered
 from pg_catalog.pg_type as t
