@@ -52,8 +52,17 @@ def test_every_query_is_used() -> None:
     }
 
 
+def test_every_template_is_used() -> None:
+    # Many are chosen by a name that is worked out; what they say is tested on real tables.
+    text = "".join(text for _, text in sources("holdfast", "resources"))
+    for story in sorted(path.stem for path in (SQL / "templates").glob("*.sql")):
+        for name in queries(f"templates/{story}"):
+            asked = (f'"{story}/{name}"', f'"{name}"', f'"{name.removesuffix("_meant")}"')
+            assert any(one in text for one in asked), f"{story}/{name}"
+
+
 def test_sql_comments_hold_nothing_a_driver_would_take_for_code() -> None:
-    for path in SQL.glob("*.sql"):
+    for path in [*SQL.glob("*.sql"), *(SQL / "templates").glob("*.sql")]:
         comments = [line for line in path.read_text().splitlines() if line.startswith("--")]
         assert not [line for line in comments if re.search(r"[%;]", line)], path.name
 
