@@ -1,4 +1,4 @@
--- Samples: the applications' tables, with rows and a few planted differences. For embedded stores only; not ours to keep.
+-- Samples: the applications' tables, with rows and a few planted differences. For embedded stores only, not ours to keep.
 -- Everything follows from one instant and from numbers: the same in both stores, and at every first start.
 -- Each block: "-- name:", one line on what it does, then what it returns.
 
@@ -17,7 +17,7 @@ where c.relnamespace = to_regnamespace('public')
 order by c.relname;
 
 -- name: tables
--- Make the tables as applications have them: keys, references, indexes; users see only their own rows.
+-- Make the tables as applications have them: keys, references, indexes, users see only their own rows.
 -- Returns: nothing.
 create table public."Story" (
     id uuid primary key default gen_random_uuid(),
@@ -101,7 +101,7 @@ end
 $$;
 
 -- name: rows
--- Fill the tables: the newer a row, the higher its number; the last of them are of the last hours.
+-- Fill the tables: the newer a row, the higher its number, the last of them are of the last hours.
 -- The last story, with one scenario, prompt and asset of its own, is a chain that nothing else refers to.
 -- Returns: nothing.
 insert into public."Story"
