@@ -1,5 +1,5 @@
 -- Repairing: statements about a table that is known only when they run. Names in braces are put in by the driver, quoted.
--- The table is always called t; wanted are the rows that are asked for or written, n their numbers from 1.
+-- The table is always called t, wanted are the rows that are asked for or written, n their numbers from 1.
 -- Each block: "-- name:", one line on what it does, then what it returns.
 
 -- name: read
@@ -12,7 +12,7 @@ from unnest({arrays}) with ordinality as wanted ({names}, n)
 join {table} as t on {matches}
 
 -- name: lock
--- The same, locked against other writers; rows that another transaction is writing are left out.
+-- The same, locked against other writers, rows that another transaction is writing are left out.
 -- Returns: n, {outputs}.
 select
     wanted.n,
@@ -34,7 +34,7 @@ order by wanted.n
 for update of t skip locked
 
 -- name: insert
--- Insert rows that are not there; a row in the way of one stays, and the count tells.
+-- Insert rows that are not there, a row in the way of one stays, and the count tells.
 -- Returns: nothing.
 insert into {table} ({columns})
 overriding system value
@@ -43,7 +43,7 @@ from unnest({arrays}) as wanted ({names})
 on conflict do nothing
 
 -- name: insert_or_tell
--- The same of one row; what is in its way is an error that says so.
+-- The same of one row, what is in its way is an error that says so.
 -- Returns: nothing.
 insert into {table} ({columns})
 overriding system value
@@ -66,7 +66,7 @@ using unnest({arrays}) as wanted ({names})
 where {matches}
 
 -- name: orphans
--- Those of some rows whose parent is missing; parents that are there are kept from going.
+-- Those of some rows whose parent is missing, parents that are there are kept from going.
 -- Returns: n.
 select wanted.n
 from unnest({arrays}) with ordinality as wanted ({names}, n)

@@ -1,4 +1,4 @@
--- Schema changes: statements of plans. Identifiers are quoted by the driver; types, expressions and definitions are a
+-- Schema changes: statements of plans. Identifiers are quoted by the driver, types, expressions and definitions are a
 -- server's own words. What is marked as advice is only ever shown. A block without a semicolon is a piece of others: it
 -- brings the blank before it along.
 -- Each block: "-- name:", one line on what it does where the statement does not say it.
