@@ -12,8 +12,11 @@ from assets.consistency.checks_schema import CHECKS, UNPAIRED, check_schema
 from assets.consistency.tables import GROUP, OWNERS
 from holdfast.consistency.tables import TableName
 from holdfast.errors import PermanentError
+from resources.guards.breakers_resource import BreakersResource
+from resources.guards.guarded import guard_both
 from resources.schema.applying import apply, raise_failed
 from resources.schema.looking import Into, Look, Wanted, look
+from resources.stores import Stores
 from resources.stores_resource import StoresResource
 
 # What a person reads in the UI; the file has no bounds.
@@ -38,7 +41,7 @@ class StorageSchemaConfig(dg.Config):
     check_specs=[dg.AssetCheckSpec(name, asset="storage_schema", description=text) for name, text in CHECKS.items()],
 )
 def storage_schema(
-    context: dg.AssetExecutionContext, config: StorageSchemaConfig, stores: StoresResource
+    context: dg.AssetExecutionContext, config: StorageSchemaConfig, stores: StoresResource, breakers: BreakersResource
 ) -> dg.MaterializeResult:
     """Whether both stores have the declared tables alike; where one lacks something, a plan that adds it.
 
@@ -50,8 +53,10 @@ def storage_schema(
         context.log.info("schema: %s", UNPAIRED)
         return dg.MaterializeResult(metadata=_metadata(None, 0), check_results=list(check_schema(None)))
     wanted = Wanted(names=_names(config.tables), wishes=SCHEMA_WISHES, into=config.into)
-    done = _apply(context, config, stores, wanted) if config.apply else 0
-    found = look(stores.stores(), wanted)
+    pair = stores.stores()
+    with guard_both(breakers.open(), pair):
+        done = _apply(context, config, pair, wanted) if config.apply else 0
+        found = look(pair, wanted)
     context.log.info(
         "schema: %d differences, %d statements to run, %d applied", len(found.warnings), found.statements, done
     )
@@ -64,15 +69,13 @@ def _names(tables: str) -> tuple[TableName, ...]:
     return tuple(TableName.parse(name) for name in tables.split(",") if name.strip())
 
 
-def _apply(
-    context: dg.AssetExecutionContext, config: StorageSchemaConfig, stores: StoresResource, wanted: Wanted
-) -> int:
+def _apply(context: dg.AssetExecutionContext, config: StorageSchemaConfig, pair: Stores, wanted: Wanted) -> int:
     if not config.confirm:
         raise PermanentError(
             "storage_schema: apply needs confirm, the sha256 of the plan you looked at, and found none; nothing was "
             "changed. Materialize it without apply, read plan_sql, and put its sha256 into confirm"
         )
-    applied = apply(stores.stores(), wanted, config.confirm)
+    applied = apply(pair, wanted, config.confirm)
     for one in applied:
         context.log.info("schema: %s", one)
     raise_failed(applied)

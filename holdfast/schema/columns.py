@@ -157,16 +157,17 @@ def _default(about: "_About", other: ColumnSchema) -> Iterator[Finding]:
     pair, target, column = about.pair, about.target, about.column
     if _normal(column) == _normal(other) or column.default is None:
         return
-    if other.default is not None or column.type != other.type:
+    if other.default is not None:
         parts = {"expression": Raw(column.default)}
-        yield about.differs("default", column.default, other.default or "none", "set_default", parts)
+        yield about.differs("default", column.default, other.default, "set_default", parts)
         return
     sentence = f"{target.name}.{column.name}: the {pair.lacks} has no default, the {pair.has} has {column.default}"
+    left = "" if column.type == other.type else "the column is of another type"
     if column.sequence and pair.is_taken(column.sequence.schema, column.sequence.name):
         left = f"the name of its sequence, {column.sequence}, is taken"
-        yield about.finding(
-            "default", sentence, is_lacking=True, left=left, advice=(_default_step(target, column).statement,)
-        )
+    if left:
+        advice = (_default_step(target, column).statement,)
+        yield about.finding("default", sentence, is_lacking=True, left=left, advice=advice)
         return
     steps = [*sequence_steps(target.name, column), *_position(target, column), _default_step(target, column)]
     yield about.finding("default", sentence, is_lacking=True, steps=tuple(steps))

@@ -25,7 +25,12 @@ def diff(
     """
     absent = [name for name in names if name not in a.tables and name not in b.tables]
     forth = lacking(Pair(a, b), wishes)
-    back = [finding for finding in lacking(Pair(b, a), wishes) if finding.side is not None]
+    told = {(one.kind, one.table, one.name) for one in forth if one.side is None}
+    back = [
+        one
+        for one in lacking(Pair(b, a), wishes)
+        if one.side is not None or (one.kind, one.table, one.name) not in told
+    ]
     return [*map(_absent, absent), *forth, *back]
 
 
