@@ -11,6 +11,8 @@ from holdfast.consistency.tables import Key
 
 # Rows of both stores that are held in memory at once.
 BATCH_ROWS: Final = 20_000
+# The same where a bucket is no range of keys: each batch is a scan of the table then, so there are fewer.
+BATCH_ROWS_HASHED: Final = 100_000
 # Keys of one question to a store.
 BATCH_KEYS: Final = 20_000
 
@@ -79,7 +81,8 @@ def kind_of(pair: Pair) -> str:
 def find(both: Both, layout: Layout, sums: tuple[Sums, Sums], limit: int, width: int) -> Pairs:
     """The rows that differ, from the sums of both stores; their keys have ``width`` columns."""
     pairs = Pairs(limit)
-    for buckets in batches(sums[0].differing(sums[1]), sums):
+    most = BATCH_ROWS if layout.is_ranged else BATCH_ROWS_HASHED
+    for buckets in batches(sums[0].differing(sums[1]), sums, most):
         rows_a, rows_b = both.ask(lambda side, chosen=buckets: side.rows(layout, chosen))  # type: ignore[misc]
         pairs.compare_sets(rows_a, rows_b, width)
     return pairs
@@ -127,13 +130,13 @@ def looked_up(both: Both, keys: Iterable[Key], limit: int) -> Pairs:
     return pairs
 
 
-def batches(buckets: Sequence[int], sums: tuple[Sums, Sums]) -> Iterator[list[int]]:
-    """Buckets in groups that hold about ``BATCH_ROWS`` rows in the fuller store."""
+def batches(buckets: Sequence[int], sums: tuple[Sums, Sums], most: int) -> Iterator[list[int]]:
+    """Buckets in groups that hold at most about ``most`` rows in the fuller store."""
     group: list[int] = []
     row_count = 0
     for bucket in buckets:
         held = max(one.counts.get(bucket, 0) for one in sums)
-        if group and row_count + held > BATCH_ROWS:
+        if group and row_count + held > most:
             yield group
             group, row_count = [], 0
         group.append(bucket)

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Final
 
+from psycopg import DataError
+
 from holdfast.consistency.comparing import Outcome, conclude, report_of
 from holdfast.consistency.finding import Pairs, find, find_changes, find_in_window
 from holdfast.consistency.layouts import Layout, hashed
@@ -48,6 +50,7 @@ class Run:
     bytes_received: int = 0
     done_share: dict[Side, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    json_columns: tuple[str, ...] = ()
     looked_at_s: float = 0.0
     lock: Lock = field(default_factory=Lock)
 
@@ -62,7 +65,19 @@ class Run:
             reason = f"{error}; nothing is said of the table. Allow more (statement_timeout_s), or compare it at night."
             return self._without("incomplete", reason, Coverage(is_complete=False, share=share, since=self.since))
         except PermanentError as error:
+            if self._may_read_json_as_written(error):
+                return self.compared()
             return self._without("error", str(error))
+
+    def _may_read_json_as_written(self, error: PermanentError) -> bool:
+        """Whether a json document that jsonb cannot hold (a number too large, half a character) is in the way."""
+        if self.declared.meanings.keys() >= set(self.json_columns) or not isinstance(error.__cause__, DataError):
+            return False
+        names = ", ".join(self.json_columns)
+        self.notes.append(f"{names}: a document is none that jsonb can hold, so all are compared as they are written")
+        meanings = dict.fromkeys(self.json_columns, "different") | dict(self.declared.meanings)
+        self.declared = replace(self.declared, meanings=meanings)  # type: ignore[arg-type]
+        return True
 
     def _without(self, status: Status, reason: str, coverage: Coverage | None = None) -> Comparison:
         found = coverage or Coverage(is_complete=False, share=0.0, since=self.since)
@@ -124,7 +139,9 @@ class Run:
         a, b = tables["a"], tables["b"]
         if a is None or b is None:
             raise missing(name, a, b)
-        return pair(a, b, self.declared)
+        pairing = pair(a, b, self.declared)
+        self.json_columns = tuple(column.name for column in pairing.columns if column.form == "json")
+        return pairing
 
     def _choose_mode(self, pairing: Pairing) -> None:
         if self.mode != "window":

@@ -7,8 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.consistency import finding
-from holdfast.consistency.finding import Pairs, find, find_changes
+from holdfast.consistency.finding import Pairs, batches, find, find_changes
 from holdfast.consistency.layouts import Layout, hashed, ranged, stepped
 from holdfast.consistency.rechecking import recheck
 from tests.fakes.memory_sides import MemoryBoth, MemorySide
@@ -77,10 +76,10 @@ def test_batches_hold_a_bounded_number_of_rows() -> None:
     layout = hashed(200_000)
     both = MemoryBoth(MemorySide("a", dict.fromkeys(range(100_000), 0)), MemorySide("b", {}))
     sums = both.ask(lambda side: side.sums(layout))
-    groups = list(finding.batches(sums[0].differing(sums[1]), sums))
+    groups = list(batches(sums[0].differing(sums[1]), sums, 20_000))
     held = [sum(sums[0].counts[bucket] for bucket in group) for group in groups]
     assert sum(held) == 100_000
-    assert max(held) <= finding.BATCH_ROWS
+    assert max(held) <= 20_000
 
 
 @given(TABLES, TABLES, st.lists(st.tuples(st.sampled_from("ab"), st.integers(-50, 60), st.integers(0, 2)), max_size=30))
