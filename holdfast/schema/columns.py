@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from holdfast.consistency.tables import TableName
+from holdfast.schema.expressions import AUTH, meaning, translated
 from holdfast.schema.findings import Finding, Kind
 from holdfast.schema.model import ColumnSchema, TableSchema
 from holdfast.schema.sides import Pair, clause, named, quoted
@@ -23,12 +24,22 @@ _GENERATED: Final = {"s": "stored", "v": "virtual"}
 def compare_columns(pair: Pair, model: TableSchema, target: TableSchema) -> Iterator[Finding]:
     """What the target's columns lack, or have otherwise than the model's. Their order means nothing."""
     # A generated column is made of others, which have to be there before it.
-    for column in sorted(model.columns, key=lambda one: bool(one.generated)):
+    for found in sorted(model.columns, key=lambda one: bool(one.generated)):
+        column = in_words_of(pair, found)
         other = target.column(column.name)
         if other is None:
             yield _missing(pair, target, column)
         else:
             yield from _otherwise(pair, target, column, other)
+
+
+def in_words_of(pair: Pair, column: ColumnSchema) -> ColumnSchema:
+    """A column whose default names the user as the target does, where it does."""
+    if AUTH not in column.default_needs or pair.target.has_auth:
+        return column
+    return replace(
+        column, default=translated(column.default, has_auth=False), default_needs=column.default_needs - {AUTH}
+    )
 
 
 def described(column: ColumnSchema) -> Statement:
@@ -198,8 +209,8 @@ def _set_not_null(target: TableSchema, column: ColumnSchema) -> Statement:
 
 
 def _normal(column: ColumnSchema) -> str | None:
-    """A default; the name of a sequence that is the column's own means nothing."""
-    return "numbers of its own" if column.sequence else column.default
+    """What a default means: neither the name of the column's own sequence nor who tells the user matters."""
+    return "numbers of its own" if column.sequence else meaning(column.default)
 
 
 def _generation(column: ColumnSchema) -> str:

@@ -8,10 +8,12 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from holdfast.schema.model import Command, PolicySchema
+from holdfast.schema.model import Command, Need, PolicySchema
 from holdfast.schema.wishes import USER_SETTING
 
 ME: Final = "@me"
+# What an expression needs that asks Supabase for the user.
+AUTH: Final[Need] = ("function", "auth.uid()")
 
 _TYPE: Final = r"(?:uuid|text|integer|bigint|character varying)"
 _SETTING: Final = r"current_setting\('[^']*'::text(?:, (?:true|false))?\)"
@@ -50,17 +52,17 @@ def translated(expression: str | None, *, has_auth: bool) -> str | None:
     if expression is None:
         return None
     if not has_auth:
-        return expression.replace("auth.uid()", f"({user_setting('uuid')})")
+        return expression.replace("auth.uid()", user_setting("uuid"))
     # A setting is a text: so is what takes its place, which may then be cast as the setting was.
     return _AS_TEXT.sub("(auth.uid())::text", expression).replace("((auth.uid())::text)::uuid", "auth.uid()")
 
 
 def user_setting(type_name: str) -> str:
-    """The user on a plain server, in a column's type; null where nobody is told, or no longer.
+    """The user on a plain server, in a column's type, as servers write it; null where nobody is told, or no longer.
 
     A setting that was local to a transaction reads as an empty text after it, which is no uuid.
     """
-    return f"NULLIF(current_setting('{USER_SETTING}', true), '')::{type_name}"
+    return f"(NULLIF(current_setting('{USER_SETTING}'::text, true), ''::text))::{type_name}"
 
 
 def is_own(expression: str | None, column: str) -> bool:

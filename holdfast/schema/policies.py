@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from holdfast.consistency.tables import TableName
-from holdfast.schema.expressions import ME, atoms, is_own, meaning, translated, user_setting
+from holdfast.schema.expressions import AUTH, ME, atoms, is_own, meaning, translated, user_setting
 from holdfast.schema.findings import Finding, Kind
 from holdfast.schema.model import ColumnSchema, PolicySchema, StoreSchema, TableSchema
 from holdfast.schema.sides import Pair, clause, named
@@ -82,7 +82,7 @@ def policy_step(pair: Pair, table: TableSchema, policy: PolicySchema) -> Step:
     names_user = ME in f"{meaning(policy.using)} {meaning(policy.check)}"
     unknown = set(policy.roles) - pair.target.roles
     roles = ("public",) if unknown == {"authenticated"} and names_user else policy.roles
-    needs = policy.needs - {("function", "auth.uid()")} if names_user else policy.needs
+    needs = policy.needs - {AUTH} if names_user else policy.needs
     parts: dict[str, Part] = {
         "name": Name((policy.name,)),
         "table": named(table.name),

@@ -136,7 +136,8 @@ def _obstacle(pair: Pair, model: TableSchema) -> str:
 
 
 def _creation(pair: Pair, model: TableSchema, wish: SchemaWish | None) -> Iterator[Step]:
-    fresh = replace(model, is_empty=True, readers=())
+    own = tuple(columns.in_words_of(pair, column) for column in model.columns)
+    fresh = replace(model, columns=own, is_empty=True, readers=())
     if model.parent is not None:
         yield _partition(fresh, model.parent)
     else:

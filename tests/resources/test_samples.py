@@ -13,6 +13,7 @@ from orchestration import local
 from orchestration.settings import load
 from resources.postgres import Postgres
 from resources.samples import PLANTED, make_samples
+from tests.conftest import Stack
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -110,3 +111,20 @@ def test_samples_never_go_near_a_configured_database(
         with psycopg.connect(url) as connection:
             tables = "select count(*) from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'"
             assert connection.execute(tables).fetchone() == (0,)
+
+
+def test_the_embedded_default_gets_samples_once_and_says_so(stack: Stack) -> None:
+    settings = load({"HOLDFAST_HOME": str(stack.home)})
+    said: list[str] = []
+    try:
+        for _ in range(2):
+            local.add_samples(settings, said.append)
+        assert len(rows(stack.secondary_url, "gen_images")) == 1500
+    finally:
+        for url in (stack.database_url, stack.secondary_url):
+            with psycopg.connect(url) as connection:
+                connection.execute('drop table "Story", "Scenario", "Prompt", "VideoAsset", gen_videos, gen_images')
+    assert [line.partition(":")[0] for line in said] == [
+        "samples",
+        "  the secondary differs from the primary in a handful of rows, an index and a policy, for you to find",
+    ]

@@ -158,12 +158,13 @@ def damage(url: str, damages: list[str]) -> list[str]:
     return done
 
 
+@pytest.mark.slow
 @given(
     damages=st.lists(st.sampled_from(DAMAGES), min_size=1, max_size=6, unique=True),
     is_empty=st.booleans(),
     has_wishes=st.booleans(),
 )
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_can_be_added_is_added_and_nothing_is_taken_away(
     pair: tuple[str, str, str], damages: list[str], is_empty: bool, has_wishes: bool
 ) -> None:

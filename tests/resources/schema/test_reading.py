@@ -92,6 +92,32 @@ def test_an_empty_store_of_another_version_gets_everything(
     assert seen(a, b, wanted(wishes=WISHES)).statements == 0
 
 
+def test_keys_and_references_of_partitioned_tables_are_added_on_any_version(database_url: str, older_url: str) -> None:
+    with psycopg.connect(older_url, autocommit=True) as connection:
+        connection.execute("drop database if exists parted with (force)")
+        connection.execute("create database parted")
+    older = _beside(older_url, "parted")
+    tables = (
+        "create table parent (id int primary key)",
+        "create table child (id int not null, parent int) partition by list (id)",
+        "create table child_1 partition of child for values in (1)",
+        "insert into parent values (7)",
+        "insert into child values (1, 7)",
+    )
+    for url in (database_url, older):
+        run(url, *tables)
+    run(
+        database_url,
+        "alter table child add primary key (id)",
+        "alter table child add foreign key (parent) references parent (id)",
+        "alter table child add check (parent > 1)",
+        "create index on child (parent)",
+    )
+    names = [TableName("public", "parent"), TableName("public", "child")]
+    mended(database_url, older, wanted(names=names))
+    assert told(seen(database_url, older, wanted("both", names=names))) == []
+
+
 def test_a_role_that_may_only_connect_can_compare(database_url: str, secondary_database_url: str) -> None:
     for url in (database_url, secondary_database_url):
         run(url, TYPES, TABLES, EXTRAS)

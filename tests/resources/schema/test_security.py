@@ -115,6 +115,21 @@ def test_a_policy_of_an_application_is_brought_over_in_the_other_servers_words(
             run(a, "drop policy seen on notes", "drop role authenticated")
 
 
+@pytest.mark.parametrize("has_table", [True, False])
+def test_a_default_that_names_the_user_is_brought_over_too(
+    has_table: bool, database_url: str, secondary_database_url: str
+) -> None:
+    run(database_url, *SUPABASE, "create table notes (id int primary key, user_id uuid default auth.uid(), body text)")
+    run(secondary_database_url, TABLE if has_table else "select 1")
+    mended(database_url, secondary_database_url, wanted(names=NOTES))
+    assert told(seen(database_url, secondary_database_url, wanted("both", names=NOTES))) == []
+    run(
+        secondary_database_url,
+        f"set app.user_id = '{INES}'; insert into notes values (1); "
+        f"do $$ begin if (select user_id from notes) <> '{INES}' then raise 'not hers'; end if; end $$",
+    )
+
+
 def test_a_policy_for_a_role_the_store_has_not_is_left_to_a_person(
     database_url: str, secondary_database_url: str
 ) -> None:
