@@ -245,14 +245,16 @@ def test_a_store_that_dies_midway_leaves_whole_batches(world: World, dying: Side
         mine.run("a", "insert into item select n, 'y' from generate_series(1, 5000) n")
         plan = mine.plan("item", limits=ALL)
         lines: list[str] = []
+        killer = threading.Thread(target=server.kill)
 
         def say(line: str) -> None:
             lines.append(line)
             if len(lines) == 3:
-                threading.Thread(target=server.kill).start()
+                killer.start()
 
         with pytest.raises(TransientError, match=r"stopped after \d+ of 5000 rows"):
             apply_plan(mine.stores, plan, journal=mine.journal, say=say)
+        killer.join()
         server.start()
 
         assert mine.rows("b", "select count(*) % 500 from item where id > 0") == [(0,)]
