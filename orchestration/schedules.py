@@ -15,6 +15,7 @@ from assets.baselines.slots import server_metrics_slots
 from assets.baselines.templates import server_templates
 from assets.consistency.breaker_acting import breaker_act
 from assets.consistency.health import storage_health
+from assets.consistency.repair import ConsistencyRepairConfig, consistency_repair
 from assets.consistency.report import ConsistencyReportConfig, consistency_report
 from assets.consistency.schema import storage_schema
 from assets.metrics.history import server_metrics_history
@@ -91,6 +92,26 @@ consistency_full = dg.define_asset_job(
     config=dg.RunConfig(ops={"consistency_report": ConsistencyReportConfig(mode="full")}),
     tags={"dagster/max_runtime": "43200"},
 )
+consistency_plan = dg.define_asset_job(
+    "consistency_plan",
+    selection=[consistency_repair],
+    description="What would make both stores agree, row by row: a plan, and nothing is changed.",
+    tags={"dagster/max_runtime": "21600"},
+)
+reverse_sync_into_primary = dg.define_asset_job(
+    "reverse_sync_into_primary",
+    selection=[consistency_repair],
+    description="The primary was away and is back: a plan of what it missed. To apply at once, set in the Launchpad "
+    "apply: true and max_rows (about how much it missed, at most).",
+    config=dg.RunConfig(ops={"consistency_repair": ConsistencyRepairConfig(reverse_sync_into="a")}),
+)
+reverse_sync_into_secondary = dg.define_asset_job(
+    "reverse_sync_into_secondary",
+    selection=[consistency_repair],
+    description="The secondary was away and is back: a plan of what it missed. To apply at once, set in the Launchpad "
+    "apply: true and max_rows (about how much it missed, at most).",
+    config=dg.RunConfig(ops={"consistency_repair": ConsistencyRepairConfig(reverse_sync_into="b")}),
+)
 # Alone, so that no other asset is in its way when a store is down.
 storage_probe = dg.define_asset_job(
     "storage_probe",
@@ -121,6 +142,9 @@ JOBS: Final = (
     consistency_window,
     consistency_exact,
     consistency_full,
+    consistency_plan,
+    reverse_sync_into_primary,
+    reverse_sync_into_secondary,
     storage_probe,
     breaker_act,
     schema_compare,
@@ -186,6 +210,7 @@ SCHEDULES: Final = (
     _every("baselines_export", "50 2 * * *", "Nightly: what was learned, to the vault."),
     _every("consistency_window", "25 * * * *", "Every hour: do the stores agree on the last 24 hours?"),
     _every("consistency_exact", "20 1 * * *", "Nightly: do they agree on everything, deletes included?"),
+    _every("consistency_plan", "50 1 * * *", "Nightly, after that: what would mend it; nothing is changed."),
     _every("consistency_full", "20 3 * * 0", "Weekly: the same, with every row read again."),
     # Not on the minute at which the moves begin: their launch would be measured as a slow store.
     _every("storage_probe", "2-59/5 * * * *", "Every 5 minutes: do both stores answer, and how fast?"),

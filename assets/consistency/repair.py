@@ -101,6 +101,7 @@ class ConsistencyRepairConfig(dg.Config):
     deps=[consistency_report],
     pool="consistency_repair",
     metadata=table("repair_log", LOG),
+    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=49), warn_window=timedelta(hours=26)),
 )
 def consistency_repair(
     context: dg.AssetExecutionContext,
@@ -116,12 +117,19 @@ def consistency_repair(
     written; one that changed since the plan is left. Nothing is deleted unless the catalogue allows it and it is asked
     for.
 
-    Open the Launchpad (Materialize, with shift) for one launch of its own:
+    Look, then apply: launch with defaults, read the plan, launch again (Materialize with shift opens the Launchpad)
+    with `apply: true` and `confirm: <its sha256>`. To take a repair back: `undo: <its repair_id>` and `apply: true`.
+    A store was away and is back, and you know about how much it missed at most (b is the secondary, a the primary):
 
-    * Look, then apply: launch with defaults, read the plan, launch again with `apply: true`, `confirm: <its sha256>`.
-    * A store was away and is back, and you know about how much it missed. One launch:
-      `reverse_sync_into: b`, `apply: true`, `max_rows: 5000`, `max_share_pct: 20`
-    * Take a repair back: `undo: <its repair_id>`, `apply: true`.
+    ```yaml
+    ops:
+      consistency_repair:
+        config:
+          reverse_sync_into: b
+          apply: true
+          max_rows: 5000
+          max_share_pct: 20
+    ```
     """
     if not stores.is_paired:
         context.log.info("consistency: %s", NOT_CONFIGURED)

@@ -290,6 +290,9 @@ def _split(db: Transaction, writes: Sequence[Write], statement: Callable[[Sequen
             raise
         if len(writes) == 1:
             return [(writes[0], _failure(error))]
+        if isinstance(error, errors.LockNotAvailable):
+            # Each of the halves would wait as long again.
+            db.execute("repairs/hurry")
     else:
         return []
     middle = len(writes) // 2

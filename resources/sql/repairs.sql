@@ -110,6 +110,11 @@ where d.classid = 'pg_catalog.pg_class'::regclass and d.refclassid = 'pg_catalog
 -- Returns: one row, of no interest, or an error where this role may not.
 select set_config('session_replication_role', 'replica', true);
 
+-- name: hurry
+-- Wait for other transactions no longer than a moment, for the rest of this one.
+-- Returns: one row, of no interest.
+select set_config('lock_timeout', '10', true);
+
 -- name: check_at_once
 -- Check every key at the end of its statement, whatever it is declared as.
 -- Returns: nothing.

@@ -1,6 +1,7 @@
 """What stands in the way of a row: it is told, the row is as it was, and the others are written."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
@@ -204,6 +205,24 @@ def test_a_row_that_is_being_inserted_is_waited_for_only_shortly(world: World) -
         repair = world.apply(plan)
     assert [(one.key, one.code) for one in repair.skipped] == [(("1",), "skipped_busy")]
     assert repair.written_count == 9
+
+
+def test_rows_that_wait_for_one_that_is_held_do_not_wait_one_after_the_other(world: World) -> None:
+    world.both(
+        "create table story (id integer primary key)",
+        "insert into story values (1), (2)",
+        "create table note (id integer primary key, story_id integer references story)",
+        "insert into note values (0, null)",
+    )
+    world.run("a", "insert into note select n, 1 + n % 2 from generate_series(1, 200) n")
+    plan, began_s = world.plan("note"), time.monotonic()
+    with psycopg.connect(world.b) as other:
+        other.execute("select * from story where id = 1 for update")
+        repair = world.apply(plan)
+    assert set(codes(repair)) == {"skipped_busy"}
+    assert (repair.written_count, len(repair.skipped)) == (100, 100)
+    assert time.monotonic() - began_s < 40
+    assert world.apply(plan).written_count == 100
 
 
 def test_a_role_that_may_only_read_is_told_so_before_anything_is_written(world: World) -> None:
