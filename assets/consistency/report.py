@@ -73,7 +73,7 @@ def consistency_report(
     asked = _asked(config)
     if not stores.is_paired:
         context.log.info("consistency: %s", NOT_CONFIGURED)
-        return dg.MaterializeResult(metadata=_told([], asked, None) | {"what": dg.MetadataValue.md(NOT_CONFIGURED)})
+        return dg.MaterializeResult(metadata={"what": dg.MetadataValue.md(NOT_CONFIGURED)} | _told([], asked, None))
     client = postgres.client()
     comparer = Comparer(
         postgres=client,
@@ -92,7 +92,7 @@ def consistency_report(
     if compared.unreached and all(report.status == "error" for report in reports):
         raise dg.Failure(f"no table could be compared: {reports[0].reason}", metadata=told, allow_retries=False)
     plot = share_plot(client, config.mode, names, datetime.now(UTC))
-    return dg.MaterializeResult(metadata=told | {"what": what, "share_over_time": plot})
+    return dg.MaterializeResult(metadata={"what": what, "share_over_time": plot} | told)
 
 
 def _asked(config: ConsistencyReportConfig) -> Asked:
