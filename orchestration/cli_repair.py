@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from holdfast.consistency.plans import Direction, Limits, RepairPlan, confirm
+from holdfast.consistency.plan_rows import Direction, Limits
+from holdfast.consistency.plans import RepairPlan, confirm
 from holdfast.consistency.repairs import Repair
 from holdfast.consistency.reports import Mark, Mode
 from holdfast.consistency.tables import ComparedTable

@@ -13,8 +13,9 @@ from assets.catalog import COMPARED_TABLES
 from assets.consistency.report import NOT_CONFIGURED, consistency_report
 from assets.consistency.tables import GROUP, OWNERS, REQUIRED, table
 from assets.consistency.telling_repair import plan_lines, repair_lines
+from holdfast.consistency.plan_rows import Direction, Limits
 from holdfast.consistency.planning import Policy
-from holdfast.consistency.plans import Direction, Limits, RepairPlan
+from holdfast.consistency.plans import RepairPlan
 from holdfast.consistency.repairs import Repair
 from holdfast.consistency.reports import Mode
 from holdfast.consistency.tables import OTHER, Authority, ComparedTable, TableName

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
-from holdfast.consistency.plans import VERBS, Verb, key_from
+from holdfast.consistency.plan_rows import VERBS, Verb, key_from
 from holdfast.consistency.reports import key_document
 from holdfast.consistency.tables import OTHER, Key, Side, TableName
 from holdfast.errors import PlanError

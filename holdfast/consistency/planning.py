@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from holdfast.consistency.plans import Action, Direction, Limits, Skew, TablePlan, Unrepaired
+from holdfast.consistency.plan_rows import Action, Direction, Limits, Skew, Unrepaired
+from holdfast.consistency.plans import TablePlan
 from holdfast.consistency.reports import Comparison, Difference, TableReport
 from holdfast.consistency.tables import LABELS, OTHER, Authority, ComparedTable, Key, Side
 from holdfast.errors import PermanentError, RepairTooLargeError

@@ -3,82 +3,29 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Self
 
+from holdfast.consistency.plan_rows import (
+    VERBS,
+    Action,
+    Direction,
+    Unrepaired,
+    Verb,
+    action_document,
+    actions_from,
+    key_from,
+    unrepaired_document,
+    unrepaired_from,
+)
 from holdfast.consistency.reports import key_document
 from holdfast.consistency.tables import LABELS, OTHER, Authority, ComparedTable, Key, Side
 from holdfast.errors import PlanError
 
-Verb = Literal["insert", "update", "delete"]
-Direction = Literal["both", "a", "b"]
-
-VERBS: Final[tuple[Verb, ...]] = ("insert", "update", "delete")
 # Raised when a plan means something else than it did: an older one is refused.
 FORMAT: Final = 1
 _KIND: Final = "holdfast repair plan"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Action:
-    """What is done about one row.
-
-    Attributes:
-        into: the store that is written; the row comes from the other.
-        expected: hash of the row in that store, None where it must not be there; another one, and the row is left.
-        source: hash of the row in the other store, None where it must not be there.
-    """
-
-    key: Key
-    verb: Verb
-    into: Side
-    expected: int | None
-    source: int | None
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unrepaired:
-    """A row that differs and stays as it is, and why."""
-
-    key: Key
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Above what a plan is refused.
-
-    Attributes:
-        max_rows: most rows of one table that are written.
-        max_share: most of the rows that either store has, 0 to 1.
-        allow_empty: whether a store may hold no row of the table at all.
-    """
-
-    max_rows: int = 1000
-    max_share: float = 0.05
-    allow_empty: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Skew:
-    """How far the clocks of the two stores may be apart.
-
-    Attributes:
-        tolerance_s: difference of two instants that decides nothing, at least.
-        offset_s: clock of B minus clock of A, as measured.
-        rtt_s: time that the measurement may be wrong by.
-    """
-
-    tolerance_s: float = 5.0
-    offset_s: float = 0.0
-    rtt_s: float = 0.0
-
-    @property
-    def margin_s(self) -> float:
-        """Two instants that are no further apart than this do not say which row is newer."""
-        return max(self.tolerance_s, 2 * abs(self.offset_s) + self.rtt_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,30 +237,15 @@ def _table_document(plan: TablePlan) -> dict[str, Any]:
         "union_rows": plan.union_rows,
         # As text: a program that reads numbers as floating point would round these, and the hashes.
         "margin_s": repr(plan.margin_s),
-        "actions": [_action_document(one) for one in plan.actions],
-        "left": [_unrepaired_document(one) for one in plan.left],
-        "undecided": [_unrepaired_document(one) for one in plan.undecided],
+        "actions": [action_document(one) for one in plan.actions],
+        "left": [unrepaired_document(one) for one in plan.left],
+        "undecided": [unrepaired_document(one) for one in plan.undecided],
         "in_flux": [key_document(key) for key in plan.in_flux],
         "in_flux_count": plan.in_flux_count,
         "form_only_count": plan.form_only_count,
         "is_cut": plan.is_cut,
         "notes": list(plan.notes),
     }
-
-
-def _action_document(one: Action) -> dict[str, Any]:
-    return {
-        "key": key_document(one.key),
-        "action": one.verb,
-        "into": one.into,
-        "expected": _text(one.expected),
-        "source": _text(one.source),
-        "reason": one.reason,
-    }
-
-
-def _unrepaired_document(one: Unrepaired) -> dict[str, Any]:
-    return {"key": key_document(one.key), "reason": one.reason}
 
 
 def _table_from(document: Mapping[str, Any]) -> TablePlan:
@@ -325,9 +257,9 @@ def _table_from(document: Mapping[str, Any]) -> TablePlan:
         declared=_declared_from(document["declared"]),
         seed=int(document["seed"]),
         margin_s=float(document["margin_s"]),
-        actions=tuple(_actions_from(document["actions"])),
-        left=tuple(_unrepaired_from(document["left"])),
-        undecided=tuple(_unrepaired_from(document["undecided"])),
+        actions=tuple(actions_from(document["actions"])),
+        left=tuple(unrepaired_from(document["left"])),
+        undecided=tuple(unrepaired_from(document["undecided"])),
         in_flux=tuple(key_from(key) for key in document["in_flux"]),
         in_flux_count=document["in_flux_count"],
         form_only_count=document["form_only_count"],
@@ -355,38 +287,6 @@ def _declared_from(document: Mapping[str, Any]) -> ComparedTable:
         meanings=dict(document["meanings"]),
         zone=document["zone"],
     )
-
-
-def _actions_from(documents: Sequence[Mapping[str, Any]]) -> Iterator[Action]:
-    for one in documents:
-        if one["action"] not in VERBS or one["into"] not in OTHER:
-            raise ValueError(f"an action {one['action']!r} into {one['into']!r}")
-        yield Action(
-            key=key_from(one["key"]),
-            verb=one["action"],
-            into=one["into"],
-            expected=_number(one["expected"]),
-            source=_number(one["source"]),
-            reason=one["reason"],
-        )
-
-
-def _unrepaired_from(documents: Sequence[Mapping[str, Any]]) -> Iterator[Unrepaired]:
-    for one in documents:
-        yield Unrepaired(key=key_from(one["key"]), reason=one["reason"])
-
-
-def key_from(document: str | Sequence[str]) -> Key:
-    """The reverse of ``key_document``."""
-    return (document,) if isinstance(document, str) else tuple(document)
-
-
-def _text(value: int | None) -> str | None:
-    return None if value is None else str(value)
-
-
-def _number(text: str | None) -> int | None:
-    return None if text is None else int(text)
 
 
 def _plural(verb: Verb, count: int) -> str:

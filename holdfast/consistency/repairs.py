@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from holdfast.consistency.plans import VERBS, Verb
+from holdfast.consistency.plan_rows import VERBS, Verb
 from holdfast.consistency.reports import key_document
 from holdfast.consistency.tables import LABELS, Key, Side
 

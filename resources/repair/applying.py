@@ -2,45 +2,35 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from holdfast.consistency.journals import Header
-from holdfast.consistency.pairing import pair
-from holdfast.consistency.plans import Action, RepairPlan, TablePlan, demand_same_stores
+from holdfast.consistency.plan_rows import Action
+from holdfast.consistency.plans import RepairPlan, demand_same_stores
 from holdfast.consistency.repairs import Code, Repair
 from holdfast.consistency.sides import Hashes
-from holdfast.consistency.tables import OTHER, Key, Side, TableName
-from holdfast.errors import PermanentError, PlanError, TransientError
+from holdfast.consistency.tables import OTHER, Side, TableName
+from holdfast.errors import PermanentError, TransientError
 from resources.postgres import Transaction
 from resources.repair import writing
 from resources.repair.batching import Chunk, Unit, cut
 from resources.repair.journaling import open_journal
 from resources.repair.log import RepairLog
-from resources.repair.recording import Recorder
-from resources.repair.rows import CHUNK, Paired, Row
+from resources.repair.looking import SIDES, Work, identities, is_done, is_equal, look_at
+from resources.repair.recording import Recorder, Say
+from resources.repair.rows import Paired, Row
+from resources.repair.sequences import move_sequences
 from resources.repair.shapes import Needs, Shape, read_shapes
-from resources.repair.writing import Failed, Failure, Write
+from resources.repair.writes import Failed, Failure, Write
 from resources.stores import Stores
-from resources.tables.reading import read_tables
 
-Say = Callable[[str], None]
-_SIDES: Final[tuple[Side, Side]] = ("a", "b")
 # Reasons that another row of the same repair may have taken away.
 _ONCE_MORE: Final[frozenset[Code]] = frozenset({"unique_conflict", "foreign_key", "referenced", "skipped_busy"})
-
-
-def identities(stores: Stores) -> dict[Side, str]:
-    """Which databases the stores are."""
-    found: dict[Side, str] = {}
-    for side in _SIDES:
-        with stores.of(side).snapshot() as db:
-            found[side] = db.value("repairs/identity")
-    return found
 
 
 def apply_plan(
@@ -72,7 +62,7 @@ def apply_plan(
     with ExitStack() as stack:
         if log:
             _settle(log, stores, say)
-        work = _work(stores, plan, repair)
+        work = look_at(stores, plan, repair)
         if any(work.actions.values()):
             header = Header(repair_id=plan.repair_id, stores=plan.stores, began_at=datetime.now(UTC).isoformat())
             file = stack.enter_context(open_journal(journal, header)) if journal else None
@@ -82,74 +72,15 @@ def apply_plan(
 
 
 def _settle(log: RepairLog, stores: Stores, say: Say) -> None:
-    for side in _SIDES:
+    for side in SIDES:
         if count := log.settle(stores.of(side)):
             say(f"{count} rows of an earlier repair that was cut off are settled in the log")
 
 
 @dataclass(slots=True)
-class _Work:
-    """What is left of a plan."""
-
-    paired: dict[TableName, Paired] = field(default_factory=dict)
-    actions: dict[Side, dict[TableName, list[Action]]] = field(default_factory=lambda: {"a": {}, "b": {}})
-    sizes: dict[Side, dict[TableName, dict[Key, int]]] = field(default_factory=lambda: {"a": {}, "b": {}})
-
-
-def _work(stores: Stores, plan: RepairPlan, repair: Repair) -> _Work:
-    """Look at every row of the plan without touching it: what is as it should be already needs no write."""
-    work = _Work()
-    wanted = [table for table in plan.tables if table.actions]
-    names = [table.declared.table for table in wanted]
-    with stores.a.snapshot() as a, stores.b.snapshot() as b:
-        tables = {"a": read_tables(a, names), "b": read_tables(b, names)}
-        for table in wanted:
-            name = table.declared.table
-            if name not in tables["a"] or name not in tables["b"]:
-                raise PlanError(f"{name}: a store has no such table any more; nothing was changed. Make a new plan")
-            pairing = pair(tables["a"][name], tables["b"][name], table.declared)
-            if pairing.digest != table.digest:
-                raise PlanError(
-                    f"{name}: its columns or how they are compared changed since the plan was made; nothing was "
-                    "changed. Make a new plan"
-                )
-            work.paired[name] = Paired(pairing, table.seed)
-            _look(work, name, table, {"a": a, "b": b}, repair)
-    return work
-
-
-def _look(work: _Work, name: TableName, plan: TablePlan, db: Mapping[Side, Transaction], repair: Repair) -> None:
-    paired = work.paired[name]
-    for start in range(0, len(plan.actions), CHUNK):
-        some = plan.actions[start : start + CHUNK]
-        keys = [one.key for one in some]
-        rows = {side: paired.hashes(db[side], side, keys) for side in _SIDES}
-        left = []
-        for one in some:
-            if _is_done(one, rows[one.into].get(one.key), rows[OTHER[one.into]].get(one.key)):
-                repair.already += 1
-            else:
-                left.append(one)
-        sizes = [paired.sizes(db[side], side, [one.key for one in left]) for side in _SIDES]
-        for one in left:
-            work.actions[one.into].setdefault(name, []).append(one)
-            work.sizes[one.into].setdefault(name, {})[one.key] = sum(each.get(one.key, 0) for each in sizes)
-
-
-def _is_done(one: Action, target: Hashes | None, source: Hashes | None) -> bool:
-    if one.verb == "delete":
-        return target is None and source is None
-    return target is not None and source is not None and _is_equal(target, source)
-
-
-def _is_equal(one: Hashes, other: Hashes) -> bool:
-    return one.exact == other.exact or one.meaning == other.meaning
-
-
-@dataclass(slots=True)
 class _Applying:
     stores: Stores
-    work: _Work
+    work: Work
     recorder: Recorder
     say: Say
 
@@ -157,7 +88,7 @@ class _Applying:
         """Write all that is left, the primary first."""
         repair, total = self.recorder.repair, sum(len(x) for side in self.work.actions.values() for x in side.values())
         try:
-            for side in _SIDES:
+            for side in SIDES:
                 if self.work.actions[side]:
                     self._side(side, total)
         except TransientError as error:
@@ -214,7 +145,7 @@ class _Applying:
                 failed += written.failed
                 done = written.done
             if done:
-                self.recorder.repair.notes += writing.move_sequences(db, done)
+                self.recorder.repair.notes += move_sequences(db, done)
                 self.recorder.before_commit(db, side, done)
         if done:
             self.recorder.after_commit(side, done)
@@ -287,7 +218,7 @@ def _unfit(one: Action, target: Row | None, busy: Hashes | None, source: Row | N
 
 
 def _is_now_done(one: Action, target: Row | None, source: Row | None) -> bool:
-    return _is_done(one, target.hashes if target else None, source.hashes if source else None)
+    return is_done(one, target.hashes if target else None, source.hashes if source else None)
 
 
 def _stale(side: Side) -> Failure:
@@ -297,7 +228,7 @@ def _stale(side: Side) -> Failure:
 def _unlike(one: Write, row: Row | None) -> Failure | None:
     if one.wanted is None:
         return None if row is None else Failure("refused", "it is still there")
-    if row is not None and _is_equal(row.hashes, one.wanted):
+    if row is not None and is_equal(row.hashes, one.wanted):
         return None
     code: Code = "trigger_rewrites" if one.shape.has_triggers else "does_not_fit"
     values, became = one.values or {}, row.image if row else {}

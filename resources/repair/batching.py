@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from holdfast.consistency.plans import Action, Verb
+from holdfast.consistency.plan_rows import Action, Verb
 from holdfast.consistency.tables import Key, TableName
 from resources.repair.shapes import Shape, in_order
 

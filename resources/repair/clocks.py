@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from holdfast.consistency.plans import Skew
+from holdfast.consistency.plan_rows import Skew
 from resources.stores import Store, Stores
 
 _PROBES: Final = 5

@@ -9,14 +9,15 @@ from typing import Any, Final
 import psycopg
 
 from holdfast.consistency.journals import Entry, Image, table_text
-from holdfast.consistency.plans import RepairPlan, Verb
+from holdfast.consistency.plan_rows import Verb
+from holdfast.consistency.plans import RepairPlan
 from holdfast.consistency.reports import key_document
 from holdfast.consistency.tables import Side, TableName
 from holdfast.errors import PlanError
 from resources.postgres import Postgres, Transaction
 from resources.repair.rows import images
 from resources.repair.shapes import Shape
-from resources.repair.writing import Write
+from resources.repair.writes import Write
 from resources.stores import Store, Stores
 from resources.tables.reading import read_tables
 

@@ -8,14 +8,16 @@ from typing import Final
 from psycopg import sql
 
 from holdfast.consistency.pairing import Pairing, pair
+from holdfast.consistency.plan_rows import Skew
 from holdfast.consistency.planning import Instants, Policy, plan_table
-from holdfast.consistency.plans import RepairPlan, Skew, TablePlan
+from holdfast.consistency.plans import RepairPlan, TablePlan
 from holdfast.consistency.reports import Comparison, Difference, Mark, Mode
 from holdfast.consistency.tables import ComparedTable, Key, Side
 from holdfast.errors import PermanentError, TransientError
 from resources.postgres import Transaction
-from resources.repair.applying import Say, identities
 from resources.repair.clocks import measure_skew
+from resources.repair.looking import identities
+from resources.repair.recording import Say
 from resources.repair.rows import CHUNK, Paired
 from resources.stores import Stores
 from resources.tables import hashing

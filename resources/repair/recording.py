@@ -1,6 +1,6 @@
 """Write down what a transaction is about to change, before it commits: in the journal, and in the primary's log."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from holdfast.consistency.journals import Entry, table_text
@@ -9,7 +9,10 @@ from holdfast.consistency.tables import Side
 from resources.postgres import Transaction
 from resources.repair.journaling import JournalFile
 from resources.repair.log import Logged, RepairLog
-from resources.repair.writing import Failed, Write
+from resources.repair.writes import Failed, Write
+
+# Told to people while a repair goes on.
+Say = Callable[[str], None]
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from holdfast.consistency.plans import Verb
+from holdfast.consistency.plan_rows import Verb
 from holdfast.consistency.tables import LABELS, Column, Side, Table, TableName
 from holdfast.errors import PermanentError
 from resources.postgres import Transaction

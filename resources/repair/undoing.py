@@ -10,20 +10,20 @@ from itertools import groupby
 from pathlib import Path
 
 from holdfast.consistency.journals import Entry, Header, Image, Journal
-from holdfast.consistency.plans import Verb
+from holdfast.consistency.plan_rows import Verb
 from holdfast.consistency.repairs import Repair
 from holdfast.consistency.tables import LABELS, Side, TableName
 from holdfast.errors import PermanentError, PlanError, TransientError
 from resources.postgres import Transaction
 from resources.repair import writing
-from resources.repair.applying import Say, identities
 from resources.repair.batching import MOST_ROWS
 from resources.repair.journaling import open_journal
 from resources.repair.log import UNDO, RepairLog, is_image
-from resources.repair.recording import Recorder
+from resources.repair.looking import identities
+from resources.repair.recording import Recorder, Say
 from resources.repair.rows import images
 from resources.repair.shapes import Needs, Shape, read_shapes
-from resources.repair.writing import Failed, Failure, Write
+from resources.repair.writes import Failed, Failure, Write
 from resources.stores import Stores
 from resources.tables.reading import read_tables
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.consistency.journals import Entry, Header, read_journal, table_text
-from holdfast.consistency.plans import VERBS
+from holdfast.consistency.plan_rows import VERBS
 from holdfast.consistency.tables import TableName
 from holdfast.errors import PlanError
 

@@ -8,17 +8,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from holdfast.consistency.plan_rows import Action, Direction, Limits, Skew
 from holdfast.consistency.planning import Instants, Policy, plan_table
-from holdfast.consistency.plans import (
-    Action,
-    Direction,
-    Limits,
-    RepairPlan,
-    Skew,
-    TablePlan,
-    confirm,
-    demand_same_stores,
-)
+from holdfast.consistency.plans import RepairPlan, TablePlan, confirm, demand_same_stores
 from holdfast.consistency.reports import KINDS, Comparison, Difference, Found, Kind, TableReport
 from holdfast.consistency.tables import OTHER, Authority, ComparedTable, Key, Side
 from holdfast.errors import PermanentError, PlanError, RepairTooLargeError

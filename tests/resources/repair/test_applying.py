@@ -2,7 +2,8 @@
 
 import pytest
 
-from holdfast.consistency.plans import Limits, RepairPlan
+from holdfast.consistency.plan_rows import Limits
+from holdfast.consistency.plans import RepairPlan
 from holdfast.consistency.tables import ComparedTable
 from holdfast.errors import PermanentError, PlanError, RepairTooLargeError
 from resources.repair.applying import apply_plan

@@ -8,8 +8,9 @@ from typing import Any
 
 import psycopg
 
+from holdfast.consistency.plan_rows import Direction, Limits
 from holdfast.consistency.planning import Policy
-from holdfast.consistency.plans import Direction, Limits, RepairPlan
+from holdfast.consistency.plans import RepairPlan
 from holdfast.consistency.repairs import Repair
 from holdfast.consistency.tables import Authority, ComparedTable, Side
 from resources.repair.applying import apply_plan
