@@ -9,9 +9,11 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 
+from holdfast.consistency.journals import Header
 from holdfast.consistency.tables import Side
 from holdfast.errors import PermanentError, TransientError
 from resources.repair.applying import apply_plan
+from resources.repair.journaling import open_journal
 from tests.resources.repair.worlds import ALL, World, codes
 from tests.servers import own_postgres
 
@@ -282,3 +284,57 @@ def test_a_store_that_dies_midway_leaves_whole_batches(world: World, dying: Side
         assert mine.differences("item") == 0
         assert mine.undo().skipped == []
         assert mine.rows("b", "select count(*) from item") == [(1,)]
+
+
+def test_what_a_trigger_or_an_index_says_of_a_row_is_told(world: World) -> None:
+    world.both("create table note (id integer primary key, t text)", "insert into note values (0, 'x')")
+    world.run(
+        "b",
+        "create index on note (t)",
+        "create function refuse() returns trigger language plpgsql as "
+        "$$ begin if new.t = 'bad' then raise 'not in my table' using errcode = 'H0001'; end if; return new; end $$",
+        "create trigger refuse before insert on note for each row execute function refuse()",
+        "alter table note enable always trigger refuse",
+    )
+    world.run("a", "insert into note select n, 'good' from generate_series(1, 50) n")
+    world.run("a", "update note set t = 'bad' where id = 7")
+    world.run(
+        "a", "update note set t = (select string_agg(md5(n::text), '') from generate_series(1, 2000) n) where id = 9"
+    )
+    repair = world.repair("note")
+    assert repair.written_count == 48
+    assert [(one.key[0], one.code) for one in repair.skipped] == [("7", "refused"), ("9", "refused")]
+    assert repair.skipped[0].detail == "not in my table"
+    assert "index row" in repair.skipped[1].detail
+
+
+def test_two_at_once_write_every_row_once(world: World) -> None:
+    world.both("create table item (id integer primary key, t text)", "insert into item values (0, 'x')")
+    world.run("a", "insert into item select n, 'y' from generate_series(1, 3000) n")
+    plan = world.plan("item")
+    ends = []
+
+    def apply(number: int) -> None:
+        ends.append(apply_plan(world.stores, plan, journal=world.folder / f"{number}.jsonl"))
+
+    both = [threading.Thread(target=apply, args=(number,)) for number in (1, 2)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    assert sum(end.written_count for end in ends) == 3000
+    assert world.differences("item") == 0
+    assert world.rows("a", "select count(*) from holdfast.repair_log where state = 'applied'") == [(3000,)]
+
+
+def test_a_journal_that_another_process_writes_is_not_shared(world: World) -> None:
+    world.both("create table item (id integer primary key, t text)", "insert into item values (0, 'x')")
+    world.run("a", "insert into item values (1, 'y')")
+    plan = world.plan("item")
+    header = Header(repair_id=plan.repair_id, stores=plan.stores, began_at="now")
+    with (
+        open_journal(world.journal, header),
+        pytest.raises(PermanentError, match="another process writes this journal"),
+    ):
+        world.apply(plan)
+    assert world.apply(plan).written_count == 1
