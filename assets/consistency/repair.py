@@ -11,7 +11,8 @@ from pydantic import Field
 from assets.baselines.telling import paragraphs
 from assets.catalog import COMPARED_TABLES
 from assets.consistency.report import NOT_CONFIGURED, consistency_report
-from assets.consistency.tables import GROUP, OWNERS, REQUIRED, table
+from assets.consistency.tables import GROUP, OWNERS, table
+from assets.consistency.tables_repair import LOG, plan_rows
 from assets.consistency.telling_repair import plan_lines, repair_lines
 from holdfast.consistency.plan_rows import Direction, Limits
 from holdfast.consistency.planning import Policy
@@ -32,32 +33,6 @@ from resources.stores import Stores
 from resources.stores_resource import StoresResource
 
 _REST: Final = "holdfast.repair_plans and holdfast.repair_log tell all"
-
-LOG: Final = dg.TableSchema(
-    [
-        dg.TableColumn("log_id", "bigint", "Counts up in the order of the writes", REQUIRED),
-        dg.TableColumn("repair_id", "text", "The repair: begins as its plan's sha256 does", REQUIRED),
-        dg.TableColumn("table_name", "text", "The table, with its schema where that is not public", REQUIRED),
-        dg.TableColumn("store", "text", "The store that was written: a or b", REQUIRED),
-        dg.TableColumn("action", "text", "insert, update or delete", REQUIRED),
-        dg.TableColumn("key", "text", "The row: its key as text", REQUIRED),
-        dg.TableColumn("key_parts", "text[]", "The same, one text per key column", REQUIRED),
-        dg.TableColumn("key_columns", "text[]", "The columns these are of", REQUIRED),
-        dg.TableColumn("before", "jsonb", "The row before, null where there was none"),
-        dg.TableColumn("after", "jsonb", "The row after, null where it went"),
-        dg.TableColumn("hash_before", "bigint", "Its hash before, under the seed"),
-        dg.TableColumn("hash_after", "bigint", "Its hash after, under the seed"),
-        dg.TableColumn("seed", "bigint", "Seed of the two hashes"),
-        dg.TableColumn("reason", "text", "Why it was written", REQUIRED),
-        dg.TableColumn("batch_no", "integer", "Rows of one number and repair were one transaction", REQUIRED),
-        dg.TableColumn("transaction_id", "text", "That transaction, in the store that was written", REQUIRED),
-        dg.TableColumn("state", "text", "applied, prepared or abandoned", REQUIRED),
-        dg.TableColumn("logged_at", "timestamptz", "When it was logged, before the commit", REQUIRED),
-        dg.TableColumn("settled_at", "timestamptz", "When it became known whether it was written"),
-        dg.TableColumn("undoes", "bigint", "The write that this one takes back"),
-        dg.TableColumn("undone_at", "timestamptz", "When it was taken back, null while it stands"),
-    ]
-)
 
 
 class ConsistencyRepairConfig(dg.Config):
@@ -134,14 +109,18 @@ def consistency_repair(
     """
     if not stores.is_paired:
         context.log.info("consistency: %s", NOT_CONFIGURED)
-        return dg.MaterializeResult(metadata=_told(None, None) | {"what": dg.MetadataValue.md(NOT_CONFIGURED)})
+        return dg.MaterializeResult(
+            metadata=_told(None, None, postgres)
+            | {"what": dg.MetadataValue.md(NOT_CONFIGURED), "rows": plan_rows(None)}
+        )
     work = _Work(config, postgres.client(), stores.stores(), context.run.run_id, context.log.info)
     with guard_both(breakers.open(), work.stores):
         plan, repair, lines = work.do()
     for one in repair.skipped[:100] if repair else ():
         context.log.warning("consistency: %s", one)
     return dg.MaterializeResult(
-        metadata=_told(plan, repair) | {"what": paragraphs(lines, nothing="Nothing to do.", rest=_REST)}
+        metadata=_told(plan, repair, postgres)
+        | {"what": paragraphs(lines, nothing="Nothing to do.", rest=_REST), "rows": plan_rows(plan)}
     )
 
 
@@ -237,11 +216,14 @@ class _Work:
         return "newest"
 
 
-def _told(plan: RepairPlan | None, repair: Repair | None) -> dict[str, Any]:
+def _told(plan: RepairPlan | None, repair: Repair | None, postgres: PostgresResource) -> dict[str, Any]:
     """The same numbers whatever was done; planned rows are to insert, update or delete."""
     tables = plan.tables if plan else ()
     verbs = Counter(one.verb for each in tables for one in each.actions)
+    with postgres.client().transaction() as db:
+        logged = int(db.value("repairs/count_log"))
     return {
+        "dagster/row_count": logged,
         "planned_rows": verbs.total(),
         "insert_rows": verbs["insert"],
         "update_rows": verbs["update"],

@@ -6,7 +6,7 @@ from typing import Final
 from holdfast.consistency.plans import RepairPlan, TablePlan
 from holdfast.consistency.repairs import MEANINGS, Repair
 
-_SAMPLES: Final = 3
+_SAMPLES: Final = 2
 _REASON_LETTERS: Final = 160
 
 
@@ -18,7 +18,8 @@ def plan_lines(plan: RepairPlan) -> list[str]:
     if not busy and not lines:
         return ["Nothing to do: every planned table agrees."] if tables else []
     head = f"Nothing was changed. To apply: `apply: true`, `confirm: {plan.sha256}`"
-    return [*([head] if plan.action_count else []), *lines, *(line for one in busy for line in _of_table(one))]
+    told = [f"**{one.table}** {str(one).removeprefix(f'{one.table}: ')}" for one in busy]
+    return [*([head] if plan.action_count else []), *lines, *told, *(line for one in busy for line in _samples(one))]
 
 
 def repair_lines(plan: RepairPlan | None, repair: Repair) -> list[str]:
@@ -38,9 +39,9 @@ def repair_lines(plan: RepairPlan | None, repair: Repair) -> list[str]:
     return lines
 
 
-def _of_table(plan: TablePlan) -> Iterator[str]:
-    yield f"**{plan.table}** {str(plan).removeprefix(f'{plan.table}: ')}"
-    samples = [f"`{', '.join(one.key)}` {one.verb} in {one.into}: {one.reason}" for one in plan.actions[:_SAMPLES]]
-    samples += [f"`{', '.join(one.key)}` stays: {one.reason}" for one in (*plan.undecided, *plan.left)[:_SAMPLES]]
-    for sample in samples:
-        yield f"- {sample}"
+def _samples(plan: TablePlan) -> Iterator[str]:
+    """First what no rule decides: only people can."""
+    for left in (*plan.undecided, *plan.left)[:_SAMPLES]:
+        yield f"{plan.table} `{', '.join(left.key)}` stays: {left.reason}"
+    for one in plan.actions[:_SAMPLES]:
+        yield f"{plan.table} `{', '.join(one.key)}` {one.verb} in {one.into}: {one.reason}"

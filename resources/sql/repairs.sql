@@ -236,6 +236,12 @@ where repair_id = %(repair_id)s and state = 'applied' and undone_at is null and 
 order by log_id desc
 limit %(most)s;
 
+-- name: count_log
+-- How many writes are logged.
+-- Returns: one row.
+select count(*)
+from holdfast.repair_log;
+
 -- name: has_repair
 -- Whether there ever was a repair of this id.
 -- Returns: one row.
