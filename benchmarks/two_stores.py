@@ -98,7 +98,7 @@ def _family_s(pid_file: Path) -> float:
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split():
         try:
             ticks += sum(map(int, _stat(child)[11:13]))
-        except FileNotFoundError:  # it has ended, and is in its parent's account now
+        except (FileNotFoundError, ProcessLookupError):  # it has ended, and is in its parent's account now
             continue
     return ticks / _TICKS
 
