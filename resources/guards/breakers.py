@@ -6,14 +6,15 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from operator import itemgetter
 from typing import Final, TypeVar
 
 from holdfast import breaker as decide
 from holdfast.breaker import Action, Breaker, BreakerStates, Permit, Policy, State
-from holdfast.errors import BreakerOpenError, HoldfastError, MalformedEntryError, PermanentError, TransientError
+from holdfast.errors import BreakerOpenError, HoldfastError, PermanentError, TransientError
+from resources.guards.changes import Change, change_in, read
 from resources.guards.postgres_states import PostgresStates
 from resources.guards.process_states import OF_THIS_PROCESS
 from resources.guards.redis_states import TIMEOUT_S, RedisStates
@@ -27,10 +28,6 @@ STORES: Final = (PRIMARY, SECONDARY)
 _VIEW_S: Final = 2.0
 # How long a tier that was away is not asked again.
 _REST_S: Final = {"redis": 5.0, "postgres": 15.0}
-_KEEP: Final = timedelta(days=1)
-# What an operator said outlives a holiday; the health run carries it over to a Redis that forgot it.
-_KEEP_FORCED: Final = timedelta(days=30)
-_ATTEMPTS: Final = 100
 _LOG: Final = logging.getLogger("holdfast")
 
 
@@ -72,14 +69,6 @@ class _View:
     tier: str
     until_s: float
     refused_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    before: Breaker
-    after: Breaker
-    at: datetime
-    tier: str
 
 
 class Breakers:
@@ -161,7 +150,7 @@ class Breakers:
 
         for states in self._shared():
             with suppress(HoldfastError):
-                _change_in(states, name, say)
+                change_in(states, name, say)
                 told.append(states.tier)
         if not told:
             raise TransientError(
@@ -175,7 +164,7 @@ class Breakers:
         known = []
         for states in self._shared():
             with suppress(_NoAnswerError):
-                known.append((states, self._try(states, lambda one: _read(one, name)[1])))
+                known.append((states, self._try(states, lambda one: read(one, name)[1])))
         if known:
             states, breaker = known[0]
             self._views[name] = _View(breaker, states.tier, time.monotonic() + self._view_s)
@@ -187,7 +176,7 @@ class Breakers:
         for states in behind:
             self._views.pop(name, None)
             with suppress(_NoAnswerError):
-                self._try(states, lambda one: _change_in(one, name, lambda was, now: decide.adopted(was, newest, now)))
+                self._try(states, lambda one: change_in(one, name, lambda was, now: decide.adopted(was, newest, now)))
         return bool(behind)
 
     def _admit(self, name: str) -> tuple[Permit, str]:
@@ -211,13 +200,13 @@ class Breakers:
         if is_silent and not permit.is_probe:
             return
 
-        def settle(states: BreakerStates) -> _Change:
+        def settle(states: BreakerStates) -> Change:
             def alter(one: Breaker, now: datetime) -> Breaker:
                 # Another tier than the one that let it go ahead knows nothing of its generation.
                 given = permit if states.tier == tier else Permit(generation=one.generation)
                 return outcome(one, given, now)
 
-            return _change_in(states, name, alter)
+            return change_in(states, name, alter)
 
         change = self._ask(settle)
         self._remember(name, change)
@@ -228,15 +217,15 @@ class Breakers:
         view = self._views.get(name)
         if view is not None and time.monotonic() < view.until_s:
             return view
-        breaker, tier = self._ask(lambda states: (_read(states, name)[1], states.tier))
+        breaker, tier = self._ask(lambda states: (read(states, name)[1], states.tier))
         view = self._views[name] = _View(breaker, tier, time.monotonic() + self._view_s)
         return view
 
-    def _remember(self, name: str, change: _Change, *, refused_at: datetime | None = None) -> None:
+    def _remember(self, name: str, change: Change, *, refused_at: datetime | None = None) -> None:
         self._views[name] = _View(change.after, change.tier, time.monotonic() + self._view_s, refused_at)
 
-    def _change(self, name: str, alter: Callable[[Breaker, datetime], Breaker]) -> _Change:
-        return self._ask(lambda states: _change_in(states, name, alter))
+    def _change(self, name: str, alter: Callable[[Breaker, datetime], Breaker]) -> Change:
+        return self._ask(lambda states: change_in(states, name, alter))
 
     def _ask(self, question: Callable[[BreakerStates], T]) -> T:
         """The answer of the first tier that gives one."""
@@ -284,26 +273,3 @@ def open_breakers(
     if database_url:
         tiers.append(PostgresStates(database_url))
     return Breakers([*tiers, OF_THIS_PROCESS], policy=policy)
-
-
-def _read(states: BreakerStates, name: str) -> tuple[str | None, Breaker]:
-    text = states.get(name)
-    if text is None:
-        return None, Breaker()
-    try:
-        return text, Breaker.from_document(text)
-    except MalformedEntryError as error:
-        _LOG.warning("breakers: what %s keeps of %s is taken for a closed one: %s", states.tier, name, error)
-        return text, Breaker()
-
-
-def _change_in(states: BreakerStates, name: str, alter: Callable[[Breaker, datetime], Breaker]) -> _Change:
-    """Read, decide, swap; again where another process was faster."""
-    for _ in range(_ATTEMPTS):
-        text, before = _read(states, name)
-        at = states.now()
-        after = alter(before, at)
-        keep = _KEEP_FORCED if after.forced_at else _KEEP
-        if after == before or states.swap(name, text, after.to_document(), keep):
-            return _Change(before, after, at, states.tier)
-    raise TransientError(f"breaker of {name}: {_ATTEMPTS} attempts to change it found it changed by others meanwhile")
