@@ -35,13 +35,9 @@ both = [threading.Thread(target=scan, args=(url,)) for url in sys.argv[1:]]
 """
 _RELADIFF = """
 import sys
-from urllib.parse import parse_qs, urlsplit
 import reladiff
 def table(url, threads):
-    parts = urlsplit(url)
-    found = {"driver": "postgresql", "user": "postgres", "database": parts.path[1:], "password": ""}
-    found |= {name: values[0] for name, values in parse_qs(parts.query).items() if name in ("host", "port")}
-    db = reladiff.connect(found, thread_count=threads)
+    db = reladiff.connect(url, thread_count=threads)
     columns = ("user_id", "title", "content", "created_at", "updated_at", "price")
     return reladiff.TableSegment(db, ("items",), ("id",), extra_columns=columns + ("metadata",))
 threads, factor, threshold = map(int, sys.argv[3:])

@@ -1,12 +1,14 @@
 """Two PostgreSQL servers that hold the same table, and copies of one that were damaged in known ways."""
 
 import os
-import re
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +17,10 @@ import psycopg
 from benchmarks.report import say
 from benchmarks.stack import folder
 from orchestration import local
+from orchestration.accounts import server_account
 from orchestration.settings import PROJECT, load
 from orchestration.supervisor import Supervisor
+from resources.doctor import postgres_answers
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 # Source: facts of the design: uuid, uuid, text of 40 B, text of 500 B, jsonb of 170 B, two instants, numeric.
@@ -30,7 +34,7 @@ _TABLE = """
             'nested', jsonb_build_object('k', md5('j' || i), 'ok', i % 2 = 0)),
         timestamptz '2026-01-01' + i * {step_s} * interval '1 second',
         timestamptz '2026-01-01' + i * {step_s} * interval '1.0000001 second', i % 100000 / 100.0
-    from generate_series(1, {rows}) i order by md5('o' || i);
+    from generate_series(1, {rows}) i;
     create index on items (updated_at);
 """
 # Fifty days in all, so that a day holds 2 % of the rows.
@@ -69,7 +73,7 @@ class TwoStores:
 
     def url(self, side: int, database: str = "holdfast") -> str:
         """Where a database of one of them is."""
-        return re.sub(r"/holdfast\?", f"/{database}?", self.urls[side])
+        return self.urls[side].removesuffix("holdfast") + database
 
     def execute(self, side: int, *statements: str, database: str = "holdfast") -> None:
         """Run statements, each by itself."""
@@ -109,15 +113,41 @@ def _stat(pid: str) -> list[str]:
 
 @contextmanager
 def two_stores(rows: int) -> Iterator[TwoStores]:
-    """Start both servers with the table in the database ``holdfast`` of each; gone afterwards."""
-    with folder() as home:
+    """Start both servers with the table in the database ``holdfast`` of each; gone afterwards.
+
+    With a gigabyte of shared buffers and on TCP, as a server of its own has them; the embedded ones are smaller.
+    """
+    with folder() as home, ExitStack() as stack:
         home.chmod(0o711)
-        settings = load({"HOLDFAST_HOME": str(home), "REDIS_ENABLED": "false"})
+        # Makes the data folders and the databases.
         with Supervisor(home, say=say) as supervisor:
-            found = local.start(settings, supervisor)
-            stores = TwoStores(home, (found["DATABASE_URL"], found["SUPABASE_DB_URL"]))
-            fill(stores, rows)
-            yield stores
+            local.start(load({"HOLDFAST_HOME": str(home), "REDIS_ENABLED": "false"}), supervisor)
+        urls = [stack.enter_context(_server(home / "postgres" / name)) for name in ("primary", "secondary")]
+        stores = TwoStores(home, (urls[0], urls[1]))
+        fill(stores, rows)
+        yield stores
+
+
+@contextmanager
+def _server(data: Path) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = {"shared_buffers": "1GB", "max_wal_size": "4GB", "unix_socket_directories": "", "fsync": "off"}
+    argv = [str(local.binary("postgres")), "-D", str(data), "-h", "127.0.0.1", "-p", str(port)]
+    argv += [text for name, value in options.items() for text in ("-c", f"{name}={value}")]
+    user, group = server_account([data]) or (None, None)
+    extra = None if user is None else []
+    with subprocess.Popen(
+        argv, cwd=data, user=user, group=group, extra_groups=extra, stderr=subprocess.DEVNULL
+    ) as server:
+        url = f"postgresql://postgres@127.0.0.1:{port}/holdfast"
+        while not postgres_answers(url):
+            time.sleep(0.1)
+        try:
+            yield url
+        finally:
+            server.send_signal(signal.SIGINT)
 
 
 def fill(stores: TwoStores, rows: int, database: str = "holdfast") -> None:
@@ -168,7 +198,7 @@ def measured(stores: TwoStores, argv: Sequence[str]) -> Cost:
         output = process.stdout.read() if process.stdout else b""
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-        if not output:
+        if process.returncode not in (0, 1):
             errors.seek(0)
             say(f"{' '.join(argv)[:200]} ended with {process.returncode}: {errors.read().decode()[-2000:]}")
     return Cost(

@@ -147,6 +147,19 @@ class Transaction:
             yield
 
 
+class Line:
+    """One connection that only reads."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Transaction]:
+        """Open a transaction that sees one moment and writes nothing. Errors as of ``Postgres.transaction``."""
+        with _classified(), self._connection.transaction():
+            yield Transaction(self._connection)
+
+
 class Postgres:
     """One logical database. A connection is opened per transaction and always closed.
 
@@ -170,23 +183,22 @@ class Postgres:
             TransientError: Postgres is away, shutting down, out of space or busy.
             PermanentError: Postgres refused the login or the statement.
         """
-        with self._classified(), self._connect(backoff or Backoff()) as connection, connection.transaction():
+        with _classified(), self._connect(backoff or Backoff()) as connection, connection.transaction():
             connection.execute(query("session/begin"), {"timeout_ms": self._statement_timeout_s * 1000})
             yield Transaction(connection)
 
     @contextmanager
-    def snapshot(self) -> Iterator[Transaction]:
-        """Open a transaction that sees one moment and writes nothing. Errors as of ``transaction``."""
-        with self._classified(), self._connect(Backoff()) as connection:
+    def line(self) -> Iterator["Line"]:
+        """A connection for several snapshots, one after the other. Errors as of ``transaction``."""
+        with _classified(), self._connect(Backoff()) as connection:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
-            with connection.transaction():
-                yield Transaction(connection)
+            yield Line(connection)
 
     @contextmanager
     def autocommit(self, *, backoff: Backoff | None = None) -> Iterator[psycopg.Connection[Any]]:
         """A bare connection, for what cannot run in a transaction. Arguments and errors as of ``transaction``."""
-        with self._classified(), self._connect(backoff or Backoff()) as connection:
+        with _classified(), self._connect(backoff or Backoff()) as connection:
             connection.autocommit = True
             yield connection
 
@@ -218,12 +230,13 @@ class Postgres:
         finally:
             connection.close()
 
-    @contextmanager
-    def _classified(self) -> Iterator[None]:
-        try:
-            yield
-        except psycopg.Error as error:
-            raise _ours(error) from error
+
+@contextmanager
+def _classified() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.Error as error:
+        raise _ours(error) from error
 
 
 def _is_refusal(error: psycopg.OperationalError) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from holdfast.consistency.tables import LABELS, Side
-from resources.postgres import Postgres, Transaction
+from resources.postgres import Line, Postgres, Transaction
 
 _TIMEOUT_S: Final = 60.0
 
@@ -34,14 +34,33 @@ class Store:
             TransientError: the store is away.
             PermanentError: it refused the login.
         """
-        with self.postgres.snapshot() as db:
-            _settle(db, timeout_s)
+        with self.line() as line, line.snapshot(timeout_s) as db:
             yield db
+
+    @contextmanager
+    def line(self) -> Iterator["StoreLine"]:
+        """A connection for several such snapshots, one after the other. Errors as above."""
+        with self.postgres.line() as line:
+            yield StoreLine(line)
 
     @contextmanager
     def writing(self, *, timeout_s: float = _TIMEOUT_S) -> Iterator[Transaction]:
         """A transaction that may write, under the same settings; committed at the end of the block. Errors as above."""
         with self.postgres.transaction() as db:
+            _settle(db, timeout_s)
+            yield db
+
+
+@dataclass(frozen=True, slots=True)
+class StoreLine:
+    """A connection to a store that only reads."""
+
+    line: Line
+
+    @contextmanager
+    def snapshot(self, timeout_s: float) -> Iterator[Transaction]:
+        """One moment of the store. Longest time of a statement in seconds."""
+        with self.line.snapshot() as db:
             _settle(db, timeout_s)
             yield db
 

@@ -13,6 +13,7 @@ import dagster as dg
 import psycopg
 import pytest
 import redis
+from hypothesis import settings
 from psycopg import sql
 
 from orchestration import local
@@ -22,6 +23,9 @@ from resources.migrations import migrate
 from resources.postgres import Postgres
 
 _numbers = itertools.count(1)
+# How long an example takes says something of the machine, not of the code.
+settings.register_profile("holdfast", deadline=None)
+settings.load_profile("holdfast")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pydantic import Field
 from assets.baselines.telling import paragraphs
 from assets.catalog import COMPARED_TABLES
 from assets.consistency.plots import share_plot
+from assets.consistency.schema import storage_schema
 from assets.consistency.tables import GROUP, OWNERS, REPORTS, table
 from assets.consistency.telling import aside, by_badness, tell
 from holdfast.consistency.reports import KPI_RATE, Mode
@@ -50,6 +51,7 @@ class ConsistencyReportConfig(dg.Config):
     group_name=GROUP,
     owners=OWNERS,
     kinds={"postgres", "python"},
+    deps=[storage_schema],
     metadata=table("consistency_reports", REPORTS),
     freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=4), warn_window=timedelta(hours=2)),
 )

@@ -88,9 +88,21 @@ def find(both: Both, layout: Layout, sums: tuple[Sums, Sums], limit: int, width:
     return pairs
 
 
-def find_in_window(both: Both, layout: Layout, sums: tuple[Sums, Sums], limit: int, width: int) -> Pairs:
-    """The rows that differ where sums see only rows of a window: the other store's row may be older than that."""
-    return _settled_by_look(both, find(both, layout, sums, limit, width), (), limit)
+def find_in_window(both: Both, layout: Layout, limit: int, width: int) -> tuple[Pairs, tuple[int, int]]:
+    """The rows that differ where sides see only rows of a window: the other store's row may be older than that.
+
+    Returns:
+        The rows, and how many each store holds in the window.
+    """
+    listed = both.ask(lambda side: side.listed(BATCH_ROWS_HASHED))
+    if listed[0] is not None and listed[1] is not None:
+        found = Pairs(limit)
+        found.compare_sets(listed[0], listed[1], width)
+        counts = (len(listed[0]), len(listed[1]))
+    else:
+        sums = both.ask(lambda side: side.sums(layout))
+        found, counts = find(both, layout, sums, limit, width), (sums[0].row_count, sums[1].row_count)
+    return _settled_by_look(both, found, (), limit), counts
 
 
 def find_changes(

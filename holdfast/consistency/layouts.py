@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 # Rows of a bucket: fewer make the first scan dearer, more make the second look at a differing bucket dearer.
-ROWS_PER_BUCKET: Final = 128
+ROWS_PER_BUCKET: Final = 64
 FEWEST_BITS: Final = 4
 MOST_BITS: Final = 15
 _BIN_BITS: Final = 6

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from holdfast.consistency.tables import Key
 
@@ -30,8 +30,7 @@ CRITICAL_RATE: Final = 0.05
 KPI_RATE: Final = 0.0001
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class Difference(NamedTuple):
     """One row that is not the same in both stores.
 
     Attributes:

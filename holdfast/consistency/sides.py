@@ -79,6 +79,9 @@ class TableSide(Protocol):
     def sums(self, layout: Layout) -> Sums:
         """Every bucket's count and hash."""
 
+    def listed(self, limit: int) -> set[FlatRow] | None:
+        """Every row of the window; None where there are more than ``limit``."""
+
     def scan(self, layout: Layout, limit: int) -> Scan:
         """Every bucket's count and hash of keys, and the hashes of the rows written since the mark.
 

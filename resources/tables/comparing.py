@@ -11,6 +11,7 @@ from holdfast.consistency.scans import Checkpoint
 from holdfast.consistency.tables import ComparedTable
 from resources.stores import Stores
 from resources.tables.asking import Listener, Options
+from resources.tables.moments import open_lines
 from resources.tables.running import Run
 from resources.tables.slicing import Progress
 
@@ -48,17 +49,19 @@ def compare(
         TransientError: a store is away.
     """
     began_s = time.monotonic()
-    run = Run(
-        stores=stores,
-        declared=declared,
-        mode=mode,
-        since=since,
-        mark=mark,
-        options=options or Options(),
-        listener=listener or Listener(),
-        checkpoint=checkpoint,
-        seed=secrets.randbits(_SEED_BITS) if seed is None else seed,
-    )
-    comparison = run.compared()
+    asked = options or Options()
+    with open_lines(stores, asked.statement_timeout_s) as lines:
+        run = Run(
+            lines=lines,
+            declared=declared,
+            mode=mode,
+            since=since,
+            mark=mark,
+            options=asked,
+            listener=listener or Listener(),
+            checkpoint=checkpoint,
+            seed=secrets.randbits(_SEED_BITS) if seed is None else seed,
+        )
+        comparison = run.compared()
     spent = {"seconds": time.monotonic() - began_s, "bytes_received": run.bytes_received}
     return replace(comparison, report=replace(comparison.report, **spent))  # type: ignore[arg-type]

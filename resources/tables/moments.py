@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from holdfast.consistency.tables import Side
 from resources.postgres import Transaction
-from resources.stores import Stores
+from resources.stores import StoreLine, Stores
 
 T = TypeVar("T")
 SIDES: Final[tuple[Side, Side]] = ("a", "b")
@@ -33,9 +33,36 @@ class Moment:
         return {"a": first, "b": other.result()}
 
 
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """A connection to each store, for one moment after the other.
+
+    Attributes:
+        timeout_s: longest time of one statement.
+    """
+
+    a: StoreLine
+    b: StoreLine
+    pool: ThreadPoolExecutor
+    timeout_s: float
+
+    @contextmanager
+    def moment(self) -> Iterator[Moment]:
+        """Open a snapshot of both stores."""
+        with ExitStack() as stack:
+            of_b = self.b.snapshot(self.timeout_s)
+            opening = self.pool.submit(of_b.__enter__)
+            try:
+                a = stack.enter_context(self.a.snapshot(self.timeout_s))
+            finally:
+                if opening.exception() is None:
+                    stack.push(of_b)
+            yield Moment(a, opening.result(), self.pool)
+
+
 @contextmanager
-def at_a_moment(stores: Stores, timeout_s: float) -> Iterator[Moment]:
-    """Open a snapshot of both stores.
+def open_lines(stores: Stores, timeout_s: float) -> Iterator[Lines]:
+    """Connect to both stores at once.
 
     Args:
         stores: both.
@@ -45,11 +72,11 @@ def at_a_moment(stores: Stores, timeout_s: float) -> Iterator[Moment]:
         TransientError: a store is away.
     """
     with ThreadPoolExecutor(1) as pool, ExitStack() as stack:
-        of_b = stores.b.snapshot(timeout_s=timeout_s)
+        of_b = stores.b.line()
         opening = pool.submit(of_b.__enter__)
         try:
-            a = stack.enter_context(stores.a.snapshot(timeout_s=timeout_s))
+            a = stack.enter_context(stores.a.line())
         finally:
             if opening.exception() is None:
                 stack.push(of_b)
-        yield Moment(a, opening.result(), pool)
+        yield Lines(a, opening.result(), pool, timeout_s)

@@ -22,9 +22,8 @@ from holdfast.consistency.sides import Both, Sums
 from holdfast.consistency.tables import ComparedTable, Side
 from holdfast.errors import PermanentError, StatementTimeoutError, TooManyChangesError
 from resources.postgres import Transaction
-from resources.stores import Stores
 from resources.tables.asking import Listener, Options
-from resources.tables.moments import SIDES, Moment, at_a_moment
+from resources.tables.moments import SIDES, Lines, Moment
 from resources.tables.reading import missing, read_moment, read_table, storage_of
 from resources.tables.sampling import ends_of, estimated_rows, layout_of
 from resources.tables.side import BothSides, PostgresSide
@@ -38,7 +37,7 @@ _WINDOW_SHARE: Final = 20
 class Run:
     """One comparison under way."""
 
-    stores: Stores
+    lines: Lines
     declared: ComparedTable
     mode: Mode
     since: datetime | None
@@ -47,12 +46,17 @@ class Run:
     listener: Listener
     checkpoint: Checkpoint | None
     seed: int
-    bytes_received: int = 0
+    asked: list[BothSides] = field(default_factory=list)
     done_share: dict[Side, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     json_columns: tuple[str, ...] = ()
     looked_at_s: float = 0.0
     lock: Lock = field(default_factory=Lock)
+
+    @property
+    def bytes_received(self) -> int:
+        """From both stores, in all moments."""
+        return sum(both.bytes_received for both in self.asked)
 
     def compared(self) -> Comparison:
         """The comparison, with a status for whatever the table itself does not allow."""
@@ -94,7 +98,7 @@ class Run:
         )
 
     def _compared(self) -> Comparison:
-        with at_a_moment(self.stores, self.options.statement_timeout_s) as moment:
+        with self.lines.moment() as moment:
             pairing = self._pairing(moment)
             self._choose_mode(pairing)
             marks = self._marks(moment, pairing)
@@ -124,10 +128,9 @@ class Run:
 
     @contextmanager
     def _again(self, pairing: Pairing) -> Iterator[Both]:
-        with at_a_moment(self.stores, self.options.statement_timeout_s) as moment:
+        with self.lines.moment() as moment:
             both = self._sides(moment, pairing)
             yield both
-            self._count_bytes(both)
         self.looked_at_s = time.monotonic()
 
     def _wait(self, _: int) -> None:
@@ -176,21 +179,13 @@ class Run:
             layout = self._layout(moment, pairing)
             progress = {side: SideProgress() for side in SIDES}
             both = self._sides(moment, pairing, progress)
-            try:
-                return find_changes(both, layout, self.mark.open_keys, limit, width)
-            finally:
-                self._count_bytes(both)
+            return find_changes(both, layout, self.mark.open_keys, limit, width)
         if self.mode == "window":
-            layout = hashed(estimated_rows(pairing) // _WINDOW_SHARE)
             both = self._sides(moment, pairing, since=self.since)
-            sums = both.ask(lambda side: side.sums(layout))
-            found = find_in_window(both, layout, sums, limit, width)
-        else:
-            layout, sums = self._full_sums(moment, pairing, marks)
-            both = self._sides(moment, pairing)
-            found = find(both, layout, sums, limit, width)
-        self._count_bytes(both)
-        return found, (sums[0].row_count, sums[1].row_count)
+            return find_in_window(both, hashed(estimated_rows(pairing) // _WINDOW_SHARE), limit, width)
+        layout, sums = self._full_sums(moment, pairing, marks)
+        both = self._sides(moment, pairing)
+        return find(both, layout, sums, limit, width), (sums[0].row_count, sums[1].row_count)
 
     def _full_sums(
         self, moment: Moment, pairing: Pairing, marks: dict[Side, StoreMark]
@@ -199,7 +194,6 @@ class Run:
         self.seed = checkpoint.seed
         both = self._sides(moment, pairing, checkpoint.sides, keep=lambda: self.listener.keep(checkpoint))
         both.ask(lambda side: side.sums(checkpoint.layout))
-        self._count_bytes(both)
         # What was written after the first slice of a scan that went on later may not be in its sums.
         marks |= {side: one.mark for side, one in checkpoint.sides.items() if one.mark}
         return checkpoint.layout, (checkpoint.sides["a"].sums, checkpoint.sides["b"].sums)
@@ -246,7 +240,9 @@ class Run:
             )
             for side in SIDES
         }
-        return BothSides(made["a"], made["b"], moment.pool)
+        both = BothSides(made["a"], made["b"], moment.pool)
+        self.asked.append(both)
+        return both
 
     def _slicer(
         self, db: Transaction, pairing: Pairing, side: Side, at: SideProgress, keep: Callable[[], None]
@@ -267,10 +263,6 @@ class Run:
             lock=self.lock,
             rows_per_s=self.options.rows_per_s,
         )
-
-    def _count_bytes(self, both: Both) -> None:
-        if isinstance(both, BothSides):
-            self.bytes_received += both.bytes_received
 
     def _next_mark(self, pairing: Pairing, pairs: Pairs, settled: Settled, marks: dict[Side, StoreMark]) -> Mark | None:
         """What the next incremental comparison starts from; none where not every difference is known by its key."""

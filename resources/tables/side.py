@@ -69,6 +69,12 @@ class PostgresSide:
         ((buckets, counts, hashes),) = self._rows(statement, **self._layout_parameters(layout))
         return lambda: sums.add(buckets, counts, hashes)
 
+    def listed(self, limit: int) -> set[FlatRow] | None:
+        """Every row of the window; None where there are more than ``limit``."""
+        statement = self._composed("listed", scope=self._window(), **self._aggregates())
+        found = self._flat(statement, most=limit + 1, **self._window_parameters())
+        return found if len(found) <= limit else None
+
     def scan(self, layout: Layout, limit: int) -> Scan:
         """Every bucket's count and hash of keys, and the hashes of the rows written since the mark.
 

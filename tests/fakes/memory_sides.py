@@ -34,6 +34,10 @@ class MemorySide:
             sums.add([self._bucket(layout, key)], [1], [self._hash(key)])
         return sums
 
+    def listed(self, limit: int) -> set[FlatRow] | None:
+        found = {(str(key), self._hash(key)) for key in self.table}
+        return found if len(found) <= limit else None
+
     def scan(self, layout: Layout, limit: int) -> Scan:
         scan = Scan(Sums(), self.look_up([(str(key),) for key in self.fresh]))
         if len(scan.fresh) > limit:

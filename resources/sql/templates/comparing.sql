@@ -25,6 +25,17 @@ from (
     group by bucket
 ) as summed
 
+-- name: listed
+-- Rows of a window.
+-- Returns: one row: arrays of the key's columns and of the hashes.
+select {aggregates}
+from (
+    select {outputs}
+    from {table} as t
+    where {scope}
+    limit %(most)s
+) as found
+
 -- name: fresh
 -- Rows that were written since the mark.
 -- Returns: one row: arrays of the key's columns and of the hashes.
