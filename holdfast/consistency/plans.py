@@ -236,7 +236,7 @@ def _table_document(plan: TablePlan) -> dict[str, Any]:
         "digest": plan.digest,
         "union_rows": plan.union_rows,
         # As text: a program that reads numbers as floating point would round these, and the hashes.
-        "margin_s": repr(plan.margin_s),
+        "margin_s": repr(float(plan.margin_s)),
         "actions": [action_document(one) for one in plan.actions],
         "left": [unrepaired_document(one) for one in plan.left],
         "undecided": [unrepaired_document(one) for one in plan.undecided],

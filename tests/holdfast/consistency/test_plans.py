@@ -1,6 +1,7 @@
 """A plan says what is done about every row that differs, refuses what looks like a mistake, and cannot be edited."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, get_args
 
@@ -184,6 +185,12 @@ def test_a_plan_is_read_as_it_was_written(plan: RepairPlan) -> None:
     assert RepairPlan.from_text(plan.to_text(), source="p") == plan
     shuffled = json.dumps(dict(reversed(plan.to_document().items())), indent=3)
     assert RepairPlan.from_text(shuffled, source="p").sha256 == plan.sha256
+
+
+@given(plan=plans(), tolerance_s=st.integers(0, 10))
+def test_a_whole_number_of_seconds_is_the_same_plan(plan: RepairPlan, tolerance_s: int) -> None:
+    whole = replace(plan, tables=tuple(replace(one, margin_s=tolerance_s) for one in plan.tables))
+    assert RepairPlan.from_text(whole.to_text(), source="plan").sha256 == whole.sha256
 
 
 @given(plans(), st.data())
