@@ -67,7 +67,7 @@ class ConsistencyRepairConfig(dg.Config):
     max_rows: int | None = Field(default=None, ge=0, description="More rows of a table are refused; left out: 1000.")
     max_share_pct: float = Field(default=5, ge=0, le=100, description="Per cent of a table; more are refused.")
     allow_empty: bool = Field(default=False, description="A store may hold no row of a table at all.")
-    tolerance_s: float = Field(default=5.0, ge=0, description="Rows written this close together: newest does not decide.")
+    tolerance_s: float = Field(default=5.0, ge=0, description="Rows written this close together are undecided.")
 
 
 @dg.asset(
