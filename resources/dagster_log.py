@@ -120,7 +120,7 @@ def _newest(folder: Path) -> datetime:
 class DagsterLogResource(dg.ConfigurableResource[Any]):
     """Dagster's storage, by URL, and how long its operational log is kept."""
 
-    dsn: str = Field(description="Dagster's storage", json_schema_extra={"dagster__is_secret": True})
+    dsn: str = Field(description="Dagster's storage")
     keep_days: int = Field(default=14, ge=1, description="days of operational log kept")
 
     def prune(self, now: datetime, logs: Path | None) -> Pruned:

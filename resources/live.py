@@ -24,7 +24,6 @@ class CollectorResource(dg.ConfigurableResource[Any]):
     targets: str = Field(
         default="",
         description="comma list or file of Prometheus endpoints; empty: this machine",
-        json_schema_extra={"dagster__is_secret": True},
     )
     gcp_project_id: str = Field(default="", description="also collect from this project's Cloud Monitoring")
     gcp_endpoint: str = Field(default="", description="another endpoint for Cloud Monitoring")

@@ -11,7 +11,7 @@ from resources.postgres import Postgres
 class PostgresResource(dg.ConfigurableResource[Any]):
     """One Postgres database, by URL."""
 
-    dsn: str = Field(description="libpq connection URL", json_schema_extra={"dagster__is_secret": True})
+    dsn: str = Field(description="libpq connection URL")
     statement_timeout_s: int = Field(default=300, description="longest time for one statement")
 
     def client(self) -> Postgres:

@@ -144,7 +144,7 @@ class RedisCycles:
 class RedisResource(dg.ConfigurableResource[Any]):
     """One Redis server, by URL; or none, where it is switched off."""
 
-    url: str = Field(default="", description="redis:// or rediss://", json_schema_extra={"dagster__is_secret": True})
+    url: str = Field(default="", description="redis:// or rediss://")
     is_enabled: bool = Field(default=True, description="false: no socket is opened")
     timeout_s: float = Field(default=5.0, description="longest wait for one command")
 

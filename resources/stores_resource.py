@@ -12,11 +12,10 @@ from resources.stores import Stores, open_stores
 class StoresResource(dg.ConfigurableResource[Any]):
     """The primary and the secondary store, by their URLs."""
 
-    a_url: str = Field(description="libpq URL of the primary", json_schema_extra={"dagster__is_secret": True})
+    a_url: str = Field(description="libpq URL of the primary")
     b_url: str = Field(
         default="",
         description="libpq URL of the secondary; empty: none is configured",
-        json_schema_extra={"dagster__is_secret": True},
     )
 
     @property

@@ -12,12 +12,8 @@ from resources.guards.redis_states import TIMEOUT_S
 class BreakersResource(dg.ConfigurableResource[Any]):
     """The breakers of the stores, shared with every other run."""
 
-    redis_url: str = Field(
-        default="", description="where their state is; empty: off", json_schema_extra={"dagster__is_secret": True}
-    )
-    dsn: str = Field(
-        default="", description="the primary, while Redis is away", json_schema_extra={"dagster__is_secret": True}
-    )
+    redis_url: str = Field(default="", description="where their state is; empty: off")
+    dsn: str = Field(default="", description="the primary, while Redis is away")
     timeout_s: float = Field(default=TIMEOUT_S, description="longest wait for Redis; a far region needs a second")
 
     def open(self) -> Breakers:
