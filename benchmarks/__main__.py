@@ -1,4 +1,4 @@
-"""All benchmarks, one after the other, each in a process of its own: ``python -m benchmarks``, 30 minutes."""
+"""All benchmarks, one after the other, each in a process of its own: ``python -m benchmarks``, 40 minutes."""
 
 import argparse
 import subprocess
@@ -22,7 +22,17 @@ def main() -> None:
 def _commands(nab: Path | None, *, is_quick: bool) -> list[list[str]]:
     quick = ["--quick"] if is_quick else []
     real = [["storage", "--nab", str(nab), *quick]] if nab else []
-    names = ("storage", "queries", "merge", "redis_commands", "losses", "baselines", "learning", "scenarios")
+    names = (
+        "storage",
+        "queries",
+        "merge",
+        "redis_commands",
+        "losses",
+        "baselines",
+        "learning",
+        "scenarios",
+        "consistency",
+    )
     return [*real, *([name, *quick] for name in names), ["scrape", *(["--targets", "100"] if is_quick else [])]]
 
 
