@@ -1,9 +1,6 @@
 """A store is asked how it is: through a pooler, with few rights, frozen in the middle, and while others write."""
 
-import secrets
-import shutil
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -17,7 +14,6 @@ from holdfast.breaker import Policy
 from holdfast.consistency.tables import TableName
 from holdfast.errors import PermanentError, TransientError
 from holdfast.health.stores import PairHealth, StoreHealth
-from holdfast.retries import Backoff
 from resources.guards.breakers import Breakers
 from resources.guards.deadline import deadline
 from resources.guards.process_states import ProcessStates
@@ -25,8 +21,9 @@ from resources.health.history import completed, latencies, record, rows_of
 from resources.health.probing import Store, ask, configured, examine, probe
 from resources.health.waiting import MOST, Waiting
 from resources.postgres import Postgres
+from tests.debian import pooler
 from tests.resources.metrics.cycles import rows
-from tests.servers import OwnPostgres, become, eventually, free_port, given_away, own_postgres
+from tests.servers import OwnPostgres, own_postgres
 
 TABLES = [TableName.parse("Story"), TableName.parse("other.Thing")]
 NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
@@ -155,39 +152,9 @@ def test_a_frozen_server_is_not_available_after_seconds(server: OwnPostgres, bre
     assert found.breaker.failures == 1
 
 
-@pytest.fixture
-def pooler(server: OwnPostgres) -> Iterator[str]:
-    """The URL of a PgBouncer in transaction mode in front of the server."""
-    binary = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/bin:/usr/local/sbin")
-    if binary is None:
-        pytest.skip("PgBouncer is not installed on this machine")
-    folder, port = given_away(Path(f"/tmp/holdfast-pooler-{secrets.token_hex(4)}")), free_port()
-    (folder / "users").write_text('"postgres" ""\n')
-    (folder / "ini").write_text(
-        f"[databases]\n* = host={server.folder} port={server.port}\n"
-        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = trust\n"
-        f"auth_file = {folder}/users\npool_mode = transaction\ndefault_pool_size = 3\n"
-    )
-    for name in ("users", "ini"):
-        (folder / name).chmod(0o644)
-    with subprocess.Popen([binary, "-q", "ini"], cwd=folder, stderr=subprocess.DEVNULL, **become()) as process:
-        url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-        eventually(lambda: answers(url))
-        yield url
-        process.terminate()
-    shutil.rmtree(folder)
-
-
-def answers(url: str) -> bool:
-    try:
-        with Postgres(url).transaction(backoff=Backoff(attempts=1)):
-            return True
-    except TransientError:
-        return False
-
-
-def test_a_pooler_in_between_is_noticed(server: OwnPostgres, pooler: str) -> None:
-    said = ask(pooler, TABLES)
+def test_a_pooler_in_between_is_noticed(server: OwnPostgres) -> None:
+    with pooler(server) as port:
+        said = ask(f"postgresql://postgres@127.0.0.1:{port}/postgres", TABLES)
     assert said.is_pooled
     assert said.connections_max == 97
     assert not ask(server.url(), TABLES).is_pooled
