@@ -23,10 +23,11 @@ from holdfast.consistency.tables import ComparedTable, Side
 from holdfast.errors import PermanentError, StatementTimeoutError, TooManyChangesError
 from resources.postgres import Transaction
 from resources.tables.asking import Listener, Options
+from resources.tables.both import BothSides
 from resources.tables.moments import SIDES, Lines, Moment
 from resources.tables.reading import missing, read_moment, read_table, storage_of
 from resources.tables.sampling import ends_of, estimated_rows, layout_of
-from resources.tables.side import BothSides, PostgresSide
+from resources.tables.side import PostgresSide
 from resources.tables.slicing import Progress, Slicer
 
 # What share of a table a window of a day is taken to hold, for the number of its buckets.

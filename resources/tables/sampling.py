@@ -61,4 +61,4 @@ def _sample(db: Transaction, pairing: Pairing, side: Side, wanted: int, rows: in
     )
     found = db.composed_rows(statement, share_pct=share_pct, most=4 * wanted)
     is_uuid = pairing.range_form == "uuid"
-    return [uuid.UUID(text).int if is_uuid else int(text) for (text,) in found]
+    return [uuid.UUID(text).int if is_uuid else int(text) for (text,) in found if text is not None]

@@ -1,15 +1,14 @@
 """One table of one store at one moment: the statements of a comparison."""
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from psycopg import sql
 
 from holdfast.consistency.layouts import Layout
 from holdfast.consistency.pairing import NotComparableError, Pairing
-from holdfast.consistency.sides import Columns, FlatRow, Hashes, Rows, Scan, Sums, TableSide
+from holdfast.consistency.sides import Columns, FlatRow, Hashes, Rows, Scan, Sums
 from holdfast.consistency.tables import LABELS, Key, Side
 from holdfast.errors import TooManyChangesError
 from resources.postgres import Transaction
@@ -17,10 +16,10 @@ from resources.queries import template
 from resources.tables import hashing
 from resources.tables.slicing import Slicer
 
-T = TypeVar("T")
 _ALL: Final = sql.SQL("true")
 _COMMA: Final = sql.SQL(", ")
 _XID_SPAN: Final = 1 << 32
+_NULL_KEY: Final = "it is null in some rows"
 _NUMBER_BYTES: Final = 12
 _TEXT_OVERHEAD: Final = 4
 
@@ -67,6 +66,8 @@ class PostgresSide:
             scope=sql.SQL("{} and {}").format(scope, self._window()),
         )
         ((buckets, counts, hashes),) = self._rows(statement, **self._layout_parameters(layout))
+        if None in buckets:
+            raise self._no_key(_NULL_KEY)
         return lambda: sums.add(buckets, counts, hashes)
 
     def listed(self, limit: int) -> set[FlatRow] | None:
@@ -132,13 +133,14 @@ class PostgresSide:
                 row_count += len(arrays[0])
                 found.update(zip(*arrays, strict=True))
         if trouble := self._trouble(found, row_count):
-            names = ", ".join(column.name for column in self.pairing.key)
-            raise NotComparableError(
-                "not_comparable",
-                f"({names}) does not identify a row of the {LABELS[self.side]} {self.pairing.of(self.side).name}: "
-                f"{trouble}. Declare a key that does.",
-            )
+            raise self._no_key(trouble)
         return found
+
+    def _no_key(self, trouble: str) -> NotComparableError:
+        names = ", ".join(column.name for column in self.pairing.key)
+        table = f"{LABELS[self.side]} {self.pairing.of(self.side).name}"
+        reason = f"({names}) does not identify a row of the {table}: {trouble}. Declare a key that does."
+        return NotComparableError("not_comparable", reason)
 
     def _trouble(self, rows: set[FlatRow], row_count: int) -> str | None:
         """Why a declared key is none; asked only where no index sees to it."""
@@ -146,7 +148,7 @@ class PostgresSide:
         if set(self.pairing.of(self.side).key) == {column.name for column in self.pairing.key}:
             return None
         if any(None in row[:width] for row in rows):
-            return "it is null in some rows"
+            return _NULL_KEY
         is_unique = len(rows) == row_count == len({row[:width] for row in rows})
         return None if is_unique else "several rows have the same"
 
@@ -274,28 +276,3 @@ def _size(value: Any) -> int:
     if isinstance(value, list):
         return sum(map(_size, value)) if value and isinstance(value[0], str) else _NUMBER_BYTES * len(value)
     return _TEXT_OVERHEAD + len(value) if isinstance(value, str) else _NUMBER_BYTES
-
-
-@dataclass(frozen=True, slots=True)
-class BothSides:
-    """Both stores' tables, each asked in a thread of its own."""
-
-    a: PostgresSide
-    b: PostgresSide
-    pool: ThreadPoolExecutor
-
-    @property
-    def bytes_received(self) -> int:
-        """From both stores."""
-        return self.a.bytes_received + self.b.bytes_received
-
-    def ask(self, question: Callable[[TableSide], T]) -> tuple[T, T]:
-        """The answers of A and of B; the error of A where both fail."""
-        other = self.pool.submit(question, self.b)
-        try:
-            first = question(self.a)
-        finally:
-            error = other.exception()
-        if error is not None:
-            raise error
-        return first, other.result()

@@ -111,8 +111,10 @@ def test_a_table_without_a_key_is_not_comparable_and_one_can_be_declared(pair: P
     assert "several rows have the same" in pair.compare(declared).report.reason
 
 
-def test_a_null_in_a_declared_key_is_told(pair: Pair) -> None:
-    pair.both("create table t (code text, v integer)", "insert into t values ('a', 1)")
+@pytest.mark.parametrize("of_type", ["text", "uuid", "bigint", "integer"])
+def test_a_null_in_a_declared_key_is_told(pair: Pair, of_type: str) -> None:
+    key = f"{UUID}1" if of_type == "uuid" else "1"
+    pair.both(f"create table t (code {of_type}, v integer)", f"insert into t values ('{key}', 1)")
     pair.a("insert into t values (null, 1)")
     report = pair.compare(ComparedTable(name="t", key=("code",))).report
     assert report.status == "not_comparable"
