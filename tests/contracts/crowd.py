@@ -58,8 +58,12 @@ class Tier:
             for thread in threads:
                 thread.join(60)
             return answers
-        with FORK.Pool(size) as pool:
-            return pool.starmap(work, [(self, *arguments)] * size, chunksize=1)
+        # Earlier tests leave handlers behind, which a fork inherits: a worker must end when it is told to.
+        with FORK.Pool(size, initializer=signal.signal, initargs=(signal.SIGTERM, signal.SIG_DFL)) as pool:
+            answers = pool.starmap(work, [(self, *arguments)] * size, chunksize=1)
+            pool.close()
+            pool.join()
+            return answers
 
 
 def ask(breakers: Breakers, error: Exception | None = None, name: str = "primary") -> str:
