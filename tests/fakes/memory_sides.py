@@ -1,5 +1,6 @@
 """Both stores' tables in memory, for the algorithm alone: key and value are one integer each."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -23,7 +24,7 @@ class MemorySide:
     def _bucket(self, layout: Layout, key: int) -> int:
         if layout.kind == "hashed":
             return seed_for(7, key) & (layout.count - 1)
-        return sum(bound <= key for bound in layout.bounds)
+        return bisect_right(layout.bounds, key)
 
     def _hash(self, key: int) -> int:
         return seed_for(seed_for(11, key), self.table[key])
