@@ -88,6 +88,13 @@ def test_uuids_that_begin_alike(pair: Pair) -> None:
     assert {kind: len(keys) for kind, keys in pair.found("t").items()} == {"only_in_b": 2, "only_in_a": 1}
 
 
+def test_values_that_change_places_are_noticed(pair: Pair) -> None:
+    pair.both("create table t (id integer primary key, a integer, b integer, c text, d text)")
+    pair.a("insert into t values (1, 5, 6, 'x', 'y'), (2, 7, 7, 'p', 'q'), (3, 7, 7, 'p', 'z'), (4, 0, null, null, '')")
+    pair.b("insert into t values (1, 6, 5, 'x', 'y'), (2, 7, 7, 'p', 'z'), (3, 7, 7, 'p', 'q'), (4, null, 0, null, '')")
+    assert pair.found("t") == {"mismatched": ["1", "2", "3", "4"]}
+
+
 def test_a_unique_index_stands_in_for_a_primary_key(pair: Pair) -> None:
     pair.both(
         "create table t (code text not null, note text, v integer)",

@@ -91,6 +91,18 @@ def test_increments_find_deletes_and_writes_that_touch_no_time_and_tell_causes(f
     assert (report.rows_a, report.rows_b) == (6000, 5997)
 
 
+def test_what_was_written_across_the_mark_and_committed_after_it_is_found(filled: Pair) -> None:
+    with psycopg.connect(filled.urls[1]) as late:
+        late.execute("update t set note = 'late' where v = 77")
+        # Later transactions come and go while that one is open.
+        filled.both("update t set note = 'both' where v = 78")
+        mark = filled.compare("t").mark
+        filled.both("update t set note = 'both again' where v = 78")
+        late.commit()
+    report = filled.compare("t", mode="incremental", mark=mark).report
+    assert (report.mode, numbers(filled, [k[0] for k in report.of("mismatched").keys])) == ("incremental", [77])
+
+
 def test_what_was_open_is_looked_at_again_and_again_until_it_is_mended(filled: Pair) -> None:
     filled.b("update t set note = 'x' where v = 3")
     mark = filled.compare("t").mark
