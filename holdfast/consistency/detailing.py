@@ -17,6 +17,8 @@ _BATCH: Final = 500
 _LONGEST_READ: Final = 20_000
 _READ_AT_ONCE: Final = 100
 _LONGEST_SAMPLE: Final = 200
+# Some columns' values of rows, as text.
+Values = Mapping[Key, Sequence[Any]]
 
 
 @dataclass(slots=True)
@@ -110,11 +112,15 @@ def _read_to_tell(both: Both, pairing: Pairing, meant: dict[Key, list[str]]) -> 
         return
     for some in chunks(suspects, _READ_AT_ONCE):
         # One character more than is read: what is cut is not compared.
-        values_a, values_b = both.ask(lambda side, chosen=some: side.values(chosen, columns, _LONGEST_READ + 1))  # type: ignore[misc]
+        values_a, values_b = _values(both, some, columns, _LONGEST_READ + 1)
         for key in some:
             pairs = zip(columns, values_a.get(key, ()), values_b.get(key, ()), strict=False)
             same = {name for name, a, b in pairs if _is_same(a, b)}
             meant[key] = [name for name in meant[key] if name not in same]
+
+
+def _values(both: Both, keys: Sequence[Key], columns: Sequence[str], longest: int) -> tuple[Values, Values]:
+    return both.ask(lambda side: side.values(keys, columns, longest))
 
 
 def _is_same(a: str | None, b: str | None) -> bool:
@@ -130,7 +136,7 @@ def samples(both: Both, pairing: Pairing, differences: Sequence[Difference], mos
         return []
     names = [column.name for column in pairing.columns]
     keys = [difference.key for difference in chosen]
-    values_a, values_b = both.ask(lambda side: side.values(keys, names, _LONGEST_SAMPLE))
+    values_a, values_b = _values(both, keys, names, _LONGEST_SAMPLE)
     none: Sequence[Any] = [None] * len(names)
     return [
         {

@@ -83,9 +83,12 @@ def find(both: Both, layout: Layout, sums: tuple[Sums, Sums], limit: int, width:
     pairs = Pairs(limit)
     most = BATCH_ROWS if layout.is_ranged else BATCH_ROWS_HASHED
     for buckets in batches(sums[0].differing(sums[1]), sums, most):
-        rows_a, rows_b = both.ask(lambda side, chosen=buckets: side.rows(layout, chosen))  # type: ignore[misc]
-        pairs.compare_sets(rows_a, rows_b, width)
+        pairs.compare_sets(*_rows(both, layout, buckets), width)
     return pairs
+
+
+def _rows(both: Both, layout: Layout, buckets: Sequence[int]) -> tuple[set[FlatRow], set[FlatRow]]:
+    return both.ask(lambda side: side.rows(layout, buckets))
 
 
 def find_in_window(both: Both, layout: Layout, limit: int, width: int) -> tuple[Pairs, tuple[int, int]]:
@@ -137,9 +140,13 @@ def looked_up(both: Both, keys: Iterable[Key], limit: int) -> Pairs:
     """Those of some keys whose rows differ."""
     pairs = Pairs(limit)
     for some in chunks(sorted(keys), BATCH_KEYS):
-        rows_a, rows_b = both.ask(lambda side, chosen=some: side.look_up(chosen))  # type: ignore[misc]
-        pairs.compare(rows_a, rows_b)
+        pairs.compare(*look_up(both, some))
     return pairs
+
+
+def look_up(both: Both, keys: Sequence[Key]) -> tuple[Rows, Rows]:
+    """The rows of some keys in both stores."""
+    return both.ask(lambda side: side.look_up(keys))
 
 
 def batches(buckets: Sequence[int], sums: tuple[Sums, Sums], most: int) -> Iterator[list[int]]:

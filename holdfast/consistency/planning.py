@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from holdfast.consistency.plan_rows import Action, Direction, Limits, Skew, Unrepaired
+from holdfast.consistency.plan_rows import Action, Direction, Limits, Skew, Unrepaired, Verb
 from holdfast.consistency.plans import TablePlan
 from holdfast.consistency.reports import Comparison, Difference, TableReport
 from holdfast.consistency.tables import LABELS, OTHER, Authority, ComparedTable, Key, Side
@@ -165,14 +165,15 @@ class _Decisions:
 
     def _write(self, one: Difference, into: Side, reason: str) -> None:
         if self.policy.writes(into):
-            self._act(one, into, "insert" if _hash(one, into) is None else "update", reason)
+            verb: Verb = "insert" if _hash(one, into) is None else "update"
+            self._act(one, into, verb, reason)
         else:
             self._leave(one.key, f"{reason}; {into} is not written")
 
-    def _act(self, one: Difference, into: Side, verb: str, reason: str) -> None:
+    def _act(self, one: Difference, into: Side, verb: Verb, reason: str) -> None:
         action = Action(
             key=one.key,
-            verb=verb,  # type: ignore[arg-type]
+            verb=verb,
             into=into,
             expected=_hash(one, into),
             source=_hash(one, OTHER[into]),

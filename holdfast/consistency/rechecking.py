@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
-from holdfast.consistency.finding import BATCH_KEYS, Pair, chunks
+from holdfast.consistency.finding import BATCH_KEYS, Pair, chunks, look_up
 from holdfast.consistency.sides import Both
 from holdfast.consistency.tables import Key
 
@@ -68,7 +68,7 @@ def _settle_lone(both: Both, pending: dict[Key, Pair], settled: Settled) -> list
     lone = [key for key, pair in pending.items() if None in pair]
     left = [key for key, pair in pending.items() if None not in pair]
     for some in chunks(lone, BATCH_KEYS):
-        in_a, in_b = both.ask(lambda side, chosen=some: side.present(chosen))  # type: ignore[misc]
+        in_a, in_b = _present(both, some)
         for key in some:
             a, b = pending[key]
             is_same = (key in in_a) == (a is not None) and (key in in_b) == (b is not None)
@@ -79,7 +79,11 @@ def _settle_lone(both: Both, pending: dict[Key, Pair], settled: Settled) -> list
     return left
 
 
+def _present(both: Both, keys: Sequence[Key]) -> tuple[set[Key], set[Key]]:
+    return both.ask(lambda side: side.present(keys))
+
+
 def look(both: Both, keys: Sequence[Key]) -> dict[Key, Pair]:
     """Both stores' hashes of some rows, None where a store lacks the row."""
-    rows_a, rows_b = both.ask(lambda side: side.look_up(keys))
+    rows_a, rows_b = look_up(both, keys)
     return {key: (rows_a.get(key), rows_b.get(key)) for key in keys}
