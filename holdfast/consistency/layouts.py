@@ -90,7 +90,9 @@ def ranged(row_count: int, sample: Sequence[int], *, is_uuid: bool) -> Layout:
     ordered = sorted(set(sample))
     wanted = min((1 << bits) - 1, max(len(ordered) // _SAMPLE_PER_BOUND, 1))
     picked = {ordered[len(ordered) * number // (wanted + 1)] for number in range(1, wanted + 1)} if ordered else set()
-    return Layout(kind="bounds", bounds=tuple(sorted(picked)), is_uuid=is_uuid)
+    # Nothing lies below the smallest key there can be.
+    smallest, _ = _UUID_RANGE if is_uuid else _INT_RANGE
+    return Layout(kind="bounds", bounds=tuple(sorted(picked - {smallest})), is_uuid=is_uuid)
 
 
 def stepped(row_count: int, low: int, high: int) -> Layout:

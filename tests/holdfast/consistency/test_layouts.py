@@ -3,7 +3,7 @@
 import itertools
 import uuid
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from holdfast.consistency.layouts import Layout, bits_for, is_stepped, ranged, stepped
@@ -12,11 +12,15 @@ INTEGERS = st.integers(-(2**63), 2**63 - 1)
 
 
 @given(st.integers(1, 300_000), st.lists(INTEGERS, max_size=300))
+@example(1, [-(2**63)])
+@example(1, [2**63 - 1])
 def test_ranges_of_integers_touch_and_end_open(row_count: int, sample: list[int]) -> None:
     _check_ranges(ranged(row_count, sample, is_uuid=False), int, -(2**63), 2**63 - 1)
 
 
 @given(st.integers(1, 300_000), st.lists(st.integers(0, 2**128 - 1), max_size=300))
+@example(1, [0] * 100)
+@example(1, [2**128 - 1] * 100)
 def test_ranges_of_uuids_touch_and_end_open(row_count: int, sample: list[int]) -> None:
     _check_ranges(ranged(row_count, sample, is_uuid=True), lambda text: uuid.UUID(text).int, 0, 2**128 - 1)
 
