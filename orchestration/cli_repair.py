@@ -10,7 +10,7 @@ from holdfast.consistency.plan_rows import Direction, Limits
 from holdfast.consistency.plans import RepairPlan, confirm
 from holdfast.consistency.repairs import Repair
 from holdfast.consistency.reports import Mark, Mode
-from holdfast.consistency.tables import ComparedTable
+from holdfast.consistency.tables import Authority, ComparedTable
 from holdfast.errors import PermanentError, PlanError
 from orchestration.cli_stores import store_options, stores_of, tables_of, tables_option
 from orchestration.printing import print_json
@@ -44,7 +44,12 @@ _AUTHORITIES = ("a", "b", "newest")
 )
 @click.option("--mode", type=click.Choice(get_args(Mode)), default="full", show_default=True, help="What is compared.")
 @click.option("--hours", type=click.FloatRange(min=0, min_open=True), help="Length of the window; default 24.")
-@click.option("--delete", "deletes", is_flag=True, help="Also delete rows that the authority does not have.")
+@click.option(
+    "--delete",
+    "deletes",
+    is_flag=True,
+    help="Also delete rows that the authority lacks, where the catalogue allows it.",
+)
 @click.option(
     "--max-rows", type=click.IntRange(0), default=1000, show_default=True, help="More in a table are refused."
 )
@@ -70,7 +75,7 @@ def plan(
     url_a: str | None,
     url_b: str | None,
     tables: str | None,
-    authority: str | None,
+    authority: Authority | None,
     direction: Direction,
     out: Path | None,
     mode: Mode,
@@ -106,7 +111,8 @@ def plan(
     asks: list[Ask] = []
     for one in declared:
         wins = authority or one.authority
-        policy = Policy(authority=wins, direction=direction, may_delete=deletes, limits=limits)  # type: ignore[arg-type]
+        may_delete = deletes and one.may_delete
+        policy = Policy(authority=wins, direction=direction, may_delete=may_delete, limits=limits)
         asks.append(Ask(declared=one, policy=policy, mode=mode, since=since, mark=_mark(stores, one)))
     _demand_authority(asks, is_named=bool(table or tables))
     planner = Planner(stores, tolerance_s=tolerance_s, say=lambda line: click.echo(line, err=True))

@@ -80,11 +80,6 @@ class PairedColumn:
         """Whether another form of a value is told apart from another value."""
         return self.form in _MANY_FORMS and self.meaning == "form"
 
-    @property
-    def is_written(self) -> tuple[bool, bool]:
-        """Whether a repair can write it in A, in B."""
-        return not self.a.generated, not self.b.generated
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairing:

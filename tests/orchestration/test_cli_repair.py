@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from assets import catalog
+from holdfast.consistency.tables import ComparedTable
 from holdfast.errors import PermanentError, PlanError, RepairTooLargeError
 from orchestration.cli import cli
 from orchestration.settings import PROJECT
@@ -161,3 +163,19 @@ def test_the_commands_do_not_wait_for_dagster() -> None:
         "assert 'dagster' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], cwd=PROJECT, check=True)
+
+
+@pytest.mark.parametrize(("is_allowed", "expected"), [(False, []), (True, ["delete"])])
+def test_a_delete_needs_the_operators_and_the_catalogues_word(
+    world: World, monkeypatch: pytest.MonkeyPatch, is_allowed: bool, expected: list[str]
+) -> None:
+    declared = (ComparedTable(name="item", authority="b", may_delete=is_allowed),)
+    monkeypatch.setattr(catalog, "COMPARED_TABLES", declared)
+
+    def verbs(*words: str) -> list[str]:
+        made = document(call(world, "plan", "item", "--direction", "a", "--json", *words))
+        actions = made["tables"][0]["actions"]
+        return [one["action"] for one in actions if one["action"] == "delete"]
+
+    assert verbs("--delete") == expected
+    assert verbs() == []
