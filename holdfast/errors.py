@@ -3,7 +3,12 @@
 HoldfastError
 ├── TransientError          another attempt may succeed (the resource retries, or the next tick does)
 │   ├── StatementTimeoutError  a statement took, or waited, longer than it may; the server is there
-│   └── BreakerOpenError    a store failed several times in a row and is left alone for a while
+│   ├── BreakerOpenError    a store failed several times in a row and is left alone for a while
+│   ├── ThrottledError      a service asks for patience: nothing is wrong, wait as long as it says
+│   ├── UploadLostError     a vault knows nothing of a half-sent file any more: begin it anew
+│   ├── DamagedCopyError    a vault holds other bytes than were sent; what it held is withdrawn
+│   ├── ImplausibleFileError    what a link gave is not a whole file of its kind: an error page, cut off, empty
+│   └── VaultClosedError    nothing can be stored in a vault until something changes: quota, rights, login
 └── PermanentError          another attempt cannot succeed (nobody retries)
     ├── SettingsError       a setting is misspelt or has a value that is not allowed
     ├── MalformedEntryError bytes that are not what their format says; the bytes are kept
@@ -13,6 +18,10 @@ HoldfastError
     ├── VerificationError   what was written does not equal what was meant; nothing was committed
     ├── TooManyChangesError so many rows changed since a mark that a full comparison is cheaper
     ├── NotInVaultError     the vault holds nothing under this name
+    ├── AlreadyStoredError  a vault holds a whole file under this id already
+    ├── ConflictError       a vault holds another file under this id; it is left as it is
+    ├── OriginGoneError     a link is dead: its server says that the file is not there (any more)
+    ├── RefusedAddressError a link leads where media may not be fetched from; nothing was asked of it
     ├── PlanError           a repair plan or journal that is damaged, edited, of another version or for other databases
     ├── RepairTooLargeError a repair that looks like a mistake: it would write more than its limits; nothing was changed
     ├── DamagedBaselineError    bytes or a document of a learned baseline that are not whole
@@ -20,7 +29,10 @@ HoldfastError
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Literal
+
+ClosedBy = Literal["quota", "rights", "login", "settings", "daily_limit"]
 
 
 class HoldfastError(Exception):
@@ -62,6 +74,56 @@ class BreakerOpenError(TransientError):
             then = f"One call may try from {next_probe_at:%H:%M:%S} UTC on; or: holdfast breakers close {store}"
         at = f"{since:%Y-%m-%d %H:%M:%S} UTC"
         super().__init__(f"{store}: its breaker is open since {at}, so nothing was asked of it; {why}. {then}")
+
+
+class ThrottledError(TransientError):
+    """A service asks for patience.
+
+    Attributes:
+        wait_s: how long, in seconds, where it says so.
+    """
+
+    def __init__(self, message: str, *, wait_s: float | None = None) -> None:
+        self.wait_s = wait_s
+        super().__init__(message)
+
+
+class UploadLostError(TransientError):
+    """A vault knows nothing of a half-sent file any more."""
+
+
+class DamagedCopyError(TransientError):
+    """A vault holds other bytes than were sent; what it held is withdrawn."""
+
+
+class ImplausibleFileError(TransientError):
+    """What a link gave is not a whole file of its kind."""
+
+
+class VaultClosedError(TransientError):
+    """Nothing can be stored in a vault until something changes.
+
+    Attributes:
+        vault: its name.
+        by: what closes it.
+        reopens_in: when it may be asked again; None: an operator has to do something first (every run looks again).
+        needed_bytes: with ``quota``: how much is missing, where that is known.
+    """
+
+    def __init__(
+        self,
+        vault: str,
+        message: str,
+        *,
+        by: ClosedBy,
+        reopens_in: timedelta | None = None,
+        needed_bytes: int | None = None,
+    ) -> None:
+        self.vault = vault
+        self.by = by
+        self.reopens_in = reopens_in
+        self.needed_bytes = needed_bytes
+        super().__init__(message)
 
 
 class SettingsError(PermanentError):
@@ -112,6 +174,22 @@ class VerificationError(PermanentError):
 
 class NotInVaultError(PermanentError):
     """The vault holds nothing under this name."""
+
+
+class AlreadyStoredError(PermanentError):
+    """A vault holds a whole file under this id already: look at it with ``find``."""
+
+
+class ConflictError(PermanentError):
+    """A vault holds another file under this id; it is left as it is."""
+
+
+class OriginGoneError(PermanentError):
+    """A link is dead: its server says that the file is not there (any more)."""
+
+
+class RefusedAddressError(PermanentError):
+    """A link leads where media may not be fetched from; nothing was asked of it."""
 
 
 class TooManyChangesError(PermanentError):

@@ -18,6 +18,7 @@ from holdfast.errors import SettingsError
 PROJECT: Final = Path(__file__).resolve().parent.parent
 _POSTGRES: Final = ("postgresql://", "postgres://", "postgresql+psycopg2://")
 _REDIS: Final = ("redis://", "rediss://", "unix://")
+_SECRETS: Final = ("_url", "_private_key", "_refresh_token", "_client_secret", "_secret_access_key")
 
 
 class Settings(BaseModel):
@@ -39,6 +40,28 @@ class Settings(BaseModel):
     google_monitoring_api_endpoint: str | None = Field(None, description="another endpoint for Cloud Monitoring")
     server_templates: Path | None = Field(
         None, description="TOML file of declared servers; default: servers.toml in the project, if it exists"
+    )
+
+    google_drive_project_id: str | None = Field(None, description="service account: project_id of its key")
+    google_drive_private_key_id: str | None = Field(None, description="service account: private_key_id of its key")
+    google_drive_private_key: SecretStr | None = Field(None, description="service account: private_key of its key")
+    google_drive_client_email: str | None = Field(None, description="service account: client_email of its key")
+    google_drive_client_id: str | None = Field(None, description="client_id of the service account or OAuth client")
+    google_drive_folder_id: str | None = Field(None, description="Drive folder (or shared drive) that backups go into")
+    google_drive_subject: str | None = Field(None, description="user to act as: domain-wide delegation")
+    google_drive_refresh_token: SecretStr | None = Field(
+        None, description="a user's OAuth instead of a service account"
+    )
+    google_drive_client_secret: SecretStr | None = Field(None, description="secret of that OAuth client")
+    google_drive_api_endpoint: str | None = Field(None, description="another endpoint for Drive")
+    google_drive_token_uri: str | None = Field(None, description="another endpoint for its tokens")
+    storage_s3_endpoint: str | None = Field(None, description="second vault: Supabase Storage or any S3")
+    storage_s3_region: str | None = Field(None, description="its region")
+    storage_s3_access_key_id: str | None = Field(None, description="its access key")
+    storage_s3_secret_access_key: SecretStr | None = Field(None, description="its secret key")
+    storage_s3_bucket: str | None = Field(None, description="its bucket")
+    media_allowed_hosts: str = Field(
+        "fal.media", description="hosts media may be fetched from, with commas; subdomains are included"
     )
 
     home: Annotated[Path, Field(alias="HOLDFAST_HOME", description="folder of all local state")] = Path(".holdfast")
@@ -73,6 +96,22 @@ class Settings(BaseModel):
     hourly_days: Annotated[
         int, Field(alias="HOLDFAST_HOURLY_DAYS", ge=2, description="days of hourly rollups kept")
     ] = 1200
+    media_folder: Annotated[
+        Path | None,
+        Field(
+            alias="HOLDFAST_MEDIA_FOLDER",
+            description="folder vault, e.g. a NAS; default: in HOLDFAST_HOME, if no other",
+        ),
+    ] = None
+    media_workers: Annotated[
+        int, Field(alias="HOLDFAST_MEDIA_WORKERS", ge=1, le=64, description="transfers at once in one run")
+    ] = 8
+    media_nightly_limit: Annotated[
+        int | None, Field(alias="HOLDFAST_MEDIA_NIGHTLY_LIMIT", ge=1, description="files a class and night; unset: all")
+    ] = None
+    media_budget_gb: Annotated[
+        float | None, Field(alias="HOLDFAST_MEDIA_BUDGET_GB", gt=0, description="room in a vault that does not say it")
+    ] = None
     event_log_days: Annotated[
         int, Field(alias="HOLDFAST_EVENT_LOG_DAYS", ge=1, description="days of Dagster's operational log kept")
     ] = 14
@@ -101,6 +140,23 @@ class Settings(BaseModel):
     def vault(self) -> Path:
         """The folder of the vault, absolute."""
         return self.state / "vault"
+
+    @property
+    def has_drive(self) -> bool:
+        """Whether Google Drive is a vault: some login for it is configured."""
+        return self.google_drive_private_key is not None or self.google_drive_refresh_token is not None
+
+    @property
+    def has_s3(self) -> bool:
+        """Whether an S3-compatible store is a vault."""
+        return self.storage_s3_endpoint is not None or self.storage_s3_bucket is not None
+
+    @property
+    def media_vault_folder(self) -> Path | None:
+        """The folder that is a vault of media, absolute: the configured one, else our own where there is no other."""
+        if self.media_folder is not None:
+            return self.media_folder if self.media_folder.is_absolute() else PROJECT / self.media_folder
+        return None if self.has_drive or self.has_s3 else self.vault
 
     @property
     def templates_file(self) -> Path:
@@ -164,6 +220,6 @@ def _sentences(error: ValidationError) -> str:
 def _sentence(names: Mapping[str, str], item: Any) -> str:
     given = str(item["loc"][0])
     field = variables().get(given, given)
-    is_secret = field.endswith("_url")
+    is_secret = field.endswith(_SECRETS)
     found = "a value that is not printed" if is_secret else repr(item["input"])
     return f"{names[field]} ({Settings.model_fields[field].description}): {item['msg']}; found {found}"

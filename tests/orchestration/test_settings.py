@@ -41,7 +41,7 @@ def test_every_variable_of_the_contract_is_known() -> None:
 
 def test_the_example_file_names_every_setting_and_nothing_else() -> None:
     text = (PROJECT / ".env.example").read_text()
-    assert set(re.findall(r"^#([A-Z_]+)=", text, re.MULTILINE)) == variables().keys()
+    assert set(re.findall(r"^#([A-Z0-9_]+)=", text, re.MULTILINE)) == variables().keys()
 
 
 def test_the_defaults_of_the_example_file_are_the_defaults() -> None:

@@ -1,0 +1,1 @@
+"""Media: every expiring file in safe hands before its link dies."""

@@ -1,0 +1,1 @@
+"""Media: files whose links expire, and the copies that outlive them."""
