@@ -86,7 +86,9 @@ class MediaItem:
 
 def printable_url(url: str) -> str:
     """The URL without what may be a secret: user, password, query and fragment. For logs, books and people."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{host}{port}{parts.path}"[:300]
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "a URL that cannot be read"
+    return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"[:300]

@@ -1,0 +1,1 @@
+"""The web: files behind links, fetched only from where they may be."""
