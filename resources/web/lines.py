@@ -36,6 +36,7 @@ class Lines:
         self._allowed = allowed
         self._timeout_s = timeout_s
         self._local = threading.local()
+        self._of_all: list[dict[tuple[str, str, int], http.client.HTTPConnection]] = []
 
     def request(self, url: str, place: Place, method: str, headers: dict[str, str]) -> http.client.HTTPResponse:
         """Ask, and read the answer's head; over a line of before where one is there.
@@ -76,9 +77,17 @@ class Lines:
         if connection is not None:
             connection.close()
 
+    def close(self) -> None:
+        """Close every line of every thread; none of them may be reading now."""
+        for kept in self._of_all:
+            for connection in kept.values():
+                connection.close()
+            kept.clear()
+
     def _kept(self) -> dict[tuple[str, str, int], http.client.HTTPConnection]:
         if not hasattr(self._local, "kept"):
             self._local.kept = {}
+            self._of_all.append(self._local.kept)
         found: dict[tuple[str, str, int], http.client.HTTPConnection] = self._local.kept
         return found
 

@@ -159,6 +159,10 @@ class Origin:
             return Probed(state="unclear", problem=f"{printable_url(url)}: a page instead of a file")
         return Probed(state="answers")
 
+    def close(self) -> None:
+        """Close every line; nobody may be reading now."""
+        self._lines.close()
+
     def _follow(self, url: str, method: str, headers: dict[str, str]) -> tuple[Place, http.client.HTTPResponse]:
         """The answer at the end of at most three redirects, each of them checked like the first."""
         here = url
