@@ -32,7 +32,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
-ClosedBy = Literal["quota", "rights", "login", "settings", "daily_limit"]
+ClosedBy = Literal["quota", "rights", "login", "settings", "daily_limit", "away"]
 
 
 class HoldfastError(Exception):

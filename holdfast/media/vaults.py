@@ -141,8 +141,15 @@ class MediaVault(Protocol):
     def largest_file_bytes(self) -> int | None:
         """What it takes at most; None where it does not say."""
 
+    @property
+    def draws_ids(self) -> bool:
+        """Whether remote ids are drawn beforehand and say nothing of the name (Drive); else they follow from it."""
+
     def reserve(self, names: Sequence[str]) -> list[str]:
-        """A remote id for each of these names: kept in the books before the first byte is sent."""
+        """A remote id for each of these names: where they are drawn, kept in the books before the first byte is sent.
+
+        Where they are drawn the names say nothing and may be empty.
+        """
 
     def put(self, file: NewFile, content: Sequence[Buffer], sha256: bytes) -> Stored:
         """Store a small file in one call. A second put of the same remote id makes no second file.
