@@ -5,6 +5,7 @@ it, and ``FileCheck`` answers as the blocks come in. A walk that returns has see
 is not judged.
 """
 
+import re
 import struct
 from collections.abc import Generator
 from typing import Final, Literal, NamedTuple
@@ -17,7 +18,7 @@ HEAD_BYTES: Final = 4096
 class Take(NamedTuple):
     """Hand over this many bytes; where the file may end here, nothing at its end."""
 
-    count: int
+    size: int
     of: str
     may_end: bool = False
 
@@ -25,7 +26,7 @@ class Take(NamedTuple):
 class Skip(NamedTuple):
     """Pass over this many bytes."""
 
-    count: int
+    size: int
     of: str
 
 
@@ -37,7 +38,9 @@ class Find(NamedTuple):
 
 
 class Rest(NamedTuple):
-    """Whatever follows belongs to it, up to the end of the file."""
+    """Pass over whatever follows, up to the end of the file, and hand over its last bytes (so many at most)."""
+
+    tail: int = 0
 
 
 class Is(NamedTuple):
@@ -58,13 +61,18 @@ BRANDS: Final = {
     **dict.fromkeys((b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"), "image/heic"),
     **dict.fromkeys((b"M4A ", b"M4B "), "audio/mp4"),
 }
-SEGMENT, CLUSTER, DOC_TYPE = 0x18538067, 0x1F43B675, 0x4282
+SEGMENT: Final = 0x18538067
+CLUSTER: Final = 0x1F43B675
 
 
 def boxes() -> Walk:
-    """MP4, QuickTime, AVIF, HEIC: boxes one after another; the last one ends where the file ends."""
+    """MP4, QuickTime, AVIF, HEIC: boxes one after another; the last one ends where the file ends.
+
+    A file in fragments that was cut between two of them cannot be told from a whole one.
+    """
     content_type = ""
     seen: set[bytes] = set()
+    has_open_fragment = False
     while head := (yield Take(8, "a box", may_end=True)):
         short, name = struct.unpack(">I4s", head)
         size = short - 8
@@ -77,11 +85,14 @@ def boxes() -> Walk:
             content_type = _of_brands(name, brands)
             size -= len(brands)
             yield Is(content_type)
-        seen |= {name} & {b"moov", b"meta", b"mdat", b"moof"}
+        seen |= {name} & {b"moov", b"meta", b"mdat"}
+        has_open_fragment = name == b"moof" or (has_open_fragment and name != b"mdat")
         if short == 0:
             break
         yield Skip(size, f"its box {name.decode('latin-1')!r}")
     _has_what_it_needs(content_type, seen)
+    if has_open_fragment:
+        raise ImplausibleFileError("it is cut off: the frames of its last fragment are missing")
     if head:
         yield Rest()
 
@@ -100,7 +111,7 @@ def _has_what_it_needs(content_type: str, seen: set[bytes]) -> None:
     if content_type.startswith("image/"):
         needed, has = "meta", bool(seen & {b"meta", b"moov"})
     else:
-        needed, has = "moov and mdat", b"moov" in seen and bool(seen & {b"mdat", b"moof"})
+        needed, has = "moov and mdat", seen >= {b"moov", b"mdat"}
     if not has:
         found = ", ".join(sorted(name.decode() for name in seen)) or "neither"
         raise ImplausibleFileError(f"it is not whole: it needs boxes {needed}, found {found}")
@@ -112,8 +123,9 @@ def elements() -> Walk:
     Where the segment leaves it open, a file that was cut between two elements cannot be told from a whole one.
     """
     yield Skip(4, "its header")
-    head = yield Take(min((yield from _size()) or 0, HEAD_BYTES), "its header")
-    yield Is(_of_document(head))
+    _, size = yield from _sized()
+    head = yield Take(min(size or 0, HEAD_BYTES), "its header")
+    yield Is("video/webm" if b"webm" in head else "video/x-matroska")
     at = 0
     ends_at: int | None = None
     has_cluster = False
@@ -152,14 +164,6 @@ def _sized() -> Generator[Ask, bytes, tuple[int, int | None]]:
     more = (yield Take(width - 1, "an element")) if width > 1 else b""
     size = int.from_bytes(first + more, "big") - (1 << 7 * width)
     return width, None if size == (1 << 7 * width) - 1 else size
-
-
-def _size() -> Generator[Ask, bytes, int | None]:
-    return (yield from _sized())[1]
-
-
-def _of_document(head: bytes) -> str:
-    return "video/webm" if DOC_TYPE.to_bytes(2, "big") + b"\x84webm" in head else "video/x-matroska"
 
 
 def riff(form: Literal["AVI ", "WEBP"]) -> Walk:
@@ -223,6 +227,14 @@ def gif() -> Walk:
 
 def _palette(flags: int) -> Walk:
     yield Skip(3 << (flags & 7) + 1 if flags & 0x80 else 0, "its colours")
+
+
+def drawing() -> Walk:
+    """SVG: a text that ends with its last tag."""
+    yield Is("image/svg+xml")
+    end = yield Rest(tail=HEAD_BYTES)
+    if not re.search(rb"</(?:svg:)?svg\s*>(?:\s|<!--.*?-->)*$", end, re.DOTALL):
+        raise ImplausibleFileError("it is cut off: its last tag is missing")
 
 
 def walk_of(head: bytes) -> Walk | None:

@@ -20,7 +20,7 @@ MARKS: Final = {
 PROLOG: Final = re.compile(rb"(?:\s+|<\?.*?\?>|<!--.*?-->|<!doctype[^>]*>)*", re.DOTALL | re.IGNORECASE)
 HTML: Final = re.compile(rb"<(?:html|head|body|title|meta|script|style|div|p|h1|center|table|pre)\b", re.IGNORECASE)
 SECRETS: Final = (
-    (re.compile(r"\?[^\s\"'<>]*"), "?…"),
+    (re.compile(r"(?<=[\w/=-])\?[^\s\"'<>]*"), "?…"),
     (
         re.compile(
             r"(?i)\b(\w*(?:token|key|secret|signature|password|authorization|bearer|credential)\w*\W{1,4})[^\s\"'<>&,;]+"
@@ -37,12 +37,10 @@ def described(head: bytes) -> str:
     Args:
         head: the first 4 KiB, or less where the file is shorter.
     """
-    if named := next((name for mark, name in MARKS.items() if head.startswith(mark)), None):
-        return named
-    text = _text(head)
-    if text is None:
-        return f"bytes of no format that is known here ({head[:16].hex(' ')})"
-    return f"{_kind_of_text(text.encode())}: «{_excerpt(text)}»"
+    if text := _text(head):
+        return f"{_kind_of_text(text.encode())}: «{_excerpt(text)}»"
+    unknown = f"bytes of no format that is known here ({head[:16].hex(' ')})"
+    return next((name for mark, name in MARKS.items() if head.startswith(mark)), unknown)
 
 
 def is_drawing(head: bytes) -> bool:
@@ -51,11 +49,12 @@ def is_drawing(head: bytes) -> bool:
     return re.match(rb"<(?:svg:)?svg\b", body[PROLOG.match(body).end() :]) is not None  # type: ignore[union-attr]
 
 
-def _text(head: bytes) -> str | None:
+def _text(head: bytes) -> str:
+    """The text it is; empty where it is none."""
     encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     text = head.decode(encoding, errors="replace").strip("\ufffd")
     odd = sum(not (letter.isprintable() or letter.isspace()) or letter == "\ufffd" for letter in text)
-    return None if odd * 20 > len(text) or not text else text
+    return "" if odd * 20 > len(text) else text
 
 
 def _kind_of_text(text: bytes) -> str:
