@@ -1,9 +1,10 @@
 """Where copies are kept outside the stores: the protocol of a vault."""
 
 import re
+from collections.abc import Iterable
 from typing import Final, Protocol
 
-from holdfast.errors import PermanentError
+from holdfast.errors import NotInVaultError, PermanentError
 
 # Parts of letters, digits, dot, dash, underscore, blank, plus and at sign; no part begins with a dot or a blank.
 _NAME: Final = re.compile(r"[A-Za-z0-9_@+-][A-Za-z0-9._@+ -]*(/[A-Za-z0-9_@+-][A-Za-z0-9._@+ -]*)*")
@@ -11,7 +12,7 @@ LONGEST_NAME: Final = 200
 
 
 class Vault(Protocol):
-    """Named contents, whole or not there. Implemented by ``resources.folder.FolderVault``.
+    """Named contents, whole or not there. Implemented by ``resources.folder.FolderVault`` and other vaults of media.
 
     A name is parts with slashes between (``baselines/2026-11-20.json.gz``); ``check_name`` says which are allowed.
     Every method raises ``TransientError`` where the vault is away or full, and ``PermanentError`` where it refuses.
@@ -50,3 +51,16 @@ def check_name(name: str) -> str:
             f"digits and ._@+- with slashes between, none beginning with a dot, at most {LONGEST_NAME} characters"
         )
     return name
+
+
+def not_there(where: str, name: str, names: Iterable[str]) -> NotInVaultError:
+    """The vault lacks a name; what it has of that kind is told.
+
+    Args:
+        where: the vault, as an operator knows it.
+        name: what was asked for.
+        names: that it has.
+    """
+    near = [other for other in names if other.split("/")[0] == name.split("/")[0]]
+    there = f"it has {', '.join(near[-3:])}" if near else "it has nothing of this kind"
+    return NotInVaultError(f"vault {where}: there is no {name}; {there}. Nothing was changed")

@@ -33,7 +33,7 @@ from orchestration.settings import Settings, load
 from orchestration.wiring import collector
 from resources.cycles import CyclesResource
 from resources.dagster_log import DagsterLogResource
-from resources.folder import FolderVaultResource
+from resources.folder_resource import FolderVaultResource
 from resources.guards.breakers_resource import BreakersResource
 from resources.health.resource import HealthResource
 from resources.metrics.dashboard import DashboardResource

@@ -8,7 +8,7 @@ from assets.baselines.learned import baseline_templates
 from assets.baselines.tables import GROUP
 from assets.metrics.tables import OWNERS
 from resources.baselines.vaulting import export_baselines, forget_old, nightly_name
-from resources.folder import FolderVaultResource
+from resources.folder_resource import FolderVaultResource
 from resources.postgres_resource import PostgresResource
 
 
