@@ -106,7 +106,7 @@ comment on column holdfast.media_copies.vault is 'drive, s3 or folder';
 comment on column holdfast.media_copies.media_class is 'Of the file, for the order of the queue';
 comment on column holdfast.media_copies.deadline_at is 'Of the file, likewise';
 comment on column holdfast.media_copies.is_required is 'Whether it is asked for: the vault is configured and the file is the one its row says. Others are neither made nor counted';
-comment on column holdfast.media_copies.state is 'pending, leased, uploading, verified, failed (until queued again), expired (dead link, but another copy exists), lost (none does)';
+comment on column holdfast.media_copies.state is 'pending, leased, uploading, verified, failed (until queued again), expired (dead link, another copy exists), lost (none does)';
 comment on column holdfast.media_copies.attempts is 'Attempts that ended badly; at 8 it is failed';
 comment on column holdfast.media_copies.next_attempt_at is 'While it is pending: not to be tried before then';
 comment on column holdfast.media_copies.lease_token is 'While a run has it: changes with every claim, so that who lost it changes nothing any more';
