@@ -10,7 +10,7 @@ from holdfast.errors import AlreadyStoredError, ConflictError, DamagedCopyError,
 from holdfast.media.vaults import Buffer, Content, NewFile, Space, Stored
 from holdfast.vaults import check_name, not_there
 from resources.object_store_client import S3Access, S3Client
-from resources.object_store_files import OpenObject, stored_of
+from resources.object_store_files import OpenObject, digest_of, etag_of, stored_of
 from resources.object_store_upload import MOST_PARTS, S3Upload
 
 __all__ = ["S3Access", "S3Vault"]
@@ -23,11 +23,10 @@ class S3Vault:
 
     What proves a copy: of a file in one call, its ETag, which is the MD5 of its bytes as the store has them. Of a file
     in parts, the ETag of every part (the MD5 of its bytes), and in the end the ETag of the whole, which is the MD5 of
-    those MD5s: it equals ours only if the store joined the very parts that were sent. A file that several processes
-    sent is read back once, because what an earlier one sent is proven by nothing that this one received. Supabase
-    lists Content-MD5 and further checksums as not supported, so none is sent (docs/decisions/0023).
-
-    Objects that AWS encrypts by KMS have ETags that prove nothing; such a bucket is refused.
+    those MD5s: it equals ours only if the store joined the very parts that were sent. A file is read back once where
+    that proves nothing: what an earlier process sent was not received by this one, and ETags of objects that are
+    encrypted by KMS are no checksums. Supabase lists Content-MD5 and further checksums as not supported, so none is
+    sent (docs/decisions/0023).
     """
 
     def __init__(self, access: S3Access, *, part_bytes: int = _PART_BYTES) -> None:
@@ -115,7 +114,7 @@ class S3Vault:
     def find(self, remote_id: str) -> Stored | None:
         """Ask for an object, by one call."""
         found = self._head(_key(remote_id))
-        return stored_of(self._client, remote_id, found["ContentLength"], found.get("ETag", "")) if found else None
+        return stored_of(self._client, remote_id, found["ContentLength"], etag_of(found)) if found else None
 
     @contextlib.contextmanager
     def read(self, remote_id: str, *, offset: int = 0) -> Iterator[Content]:
@@ -128,7 +127,7 @@ class S3Vault:
         for found in self._client.pages("list_objects_v2", "Contents", prefix, Prefix=prefix):
             key = found["Key"]
             if not key.endswith("/") and not any(part.startswith(".") for part in key.split("/")):
-                yield stored_of(self._client, key, found["Size"], found.get("ETag", ""))
+                yield stored_of(self._client, key, found["Size"], etag_of(found))
 
     def space(self) -> Space:
         """S3 says neither what is used nor what there is; the books know what we stored."""
@@ -150,29 +149,34 @@ class S3Vault:
         self._client.close()
 
     def _put_file(self, file: NewFile, body: bytes) -> Stored:
+        md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
         if found := self._head(file.remote_id):
-            md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
-            if found.get("ETag", "").strip('"') != md5:
+            if self._md5_of(file.remote_id, found) != md5:
                 raise ConflictError(
                     f"{self._client.place}: another object is there under {file.remote_id}; it stays as it is, and "
                     "nothing was stored. Look at it, and rename it to have this one stored"
                 )
-            return stored_of(self._client, file.remote_id, len(body), md5)
-        etag = self._store(file.remote_id, body, ContentType=file.content_type, Metadata=dict(file.facts))
-        return stored_of(self._client, file.remote_id, len(body), etag)
+        else:
+            self._store(file.remote_id, body, ContentType=file.content_type, Metadata=dict(file.facts))
+        return stored_of(self._client, file.remote_id, len(body), md5)
 
-    def _store(self, key: str, body: bytes, **more: Any) -> str:
+    def _store(self, key: str, body: bytes, **more: Any) -> None:
         """Put one object and compare; what is not what was sent is withdrawn."""
         md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
         answer = self._client.call("put_object", key, "nothing was stored", Key=key, Body=body, **more)
-        etag = self._client.etag_of(answer, key)
-        if etag != md5:
+        if (found := self._md5_of(key, answer)) != md5:
             self.remove(key)
             raise DamagedCopyError(
-                f"{self._client.place}: {key}: the store has other bytes than were sent (MD5 {etag}, expected {md5}). "
+                f"{self._client.place}: {key}: the store has other bytes than were sent (MD5 {found}, expected {md5}). "
                 "It was withdrawn; another attempt sends it anew"
             )
-        return etag
+
+    def _md5_of(self, key: str, answer: Any) -> str:
+        """By its ETag, or read back where that is none."""
+        etag = etag_of(answer)
+        if etag and "-" not in etag:
+            return etag
+        return digest_of(self._client, key, hashlib.md5(usedforsecurity=False), "it is there, not compared yet").hex()
 
     def _head(self, key: str) -> Any:
         with contextlib.suppress(NotInVaultError):

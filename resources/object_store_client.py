@@ -76,21 +76,6 @@ class S3Client:
         except failures() as error:
             raise ours(error, self.place, name, "not all of it was listed") from None
 
-    def etag_of(self, answer: Any, name: str) -> str:
-        """The ETag of an answer, as far as it proves anything.
-
-        Raises:
-            VaultClosedError: the bucket encrypts in a way that makes it prove nothing.
-        """
-        if "kms" in str(answer.get("ServerSideEncryption", "")):
-            raise VaultClosedError(
-                LABEL,
-                f"{self.place}: it encrypts objects by KMS, and their ETags are no checksums, so no copy of {name} "
-                "can be proven. Set the bucket's default encryption to SSE-S3 (AES256), or use another bucket",
-                by="settings",
-            )
-        return str(answer.get("ETag", "")).strip('"')
-
     def url(self, key: str) -> str:
         """Where an object is, without a signature: readable there only where its bucket is public.
 
@@ -133,6 +118,7 @@ class S3Client:
 
         is_private = self._access.endpoint.startswith("https") or not self._access.endpoint
         config = Config(
+            signature_version="s3v4",
             # Supabase and other stores know neither the new checksum headers nor trailers.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",

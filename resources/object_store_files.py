@@ -1,25 +1,48 @@
 """Objects of a bucket: what the store says of one, and its bytes."""
 
+import hashlib
 import re
+from contextlib import closing
 from typing import Any, Final
 
 from holdfast.media.vaults import Stored
 from resources.object_store_client import S3Client
 from resources.object_store_errors import failures, ours
 
-_MD5: Final = re.compile(r"[0-9a-f]{32}")
+_MD5: Final = re.compile(r"[0-9a-f]{32}(-[0-9]+)?")
+_BLOCK_BYTES: Final = 1 << 20
+
+
+def etag_of(answer: Any) -> str:
+    """The ETag of an answer where it is a checksum: an MD5, or that of parts' MD5s with their number. Else empty.
+
+    Of objects that are encrypted by KMS it only looks like one. Source: Amazon S3 user guide, "Checking object
+    integrity".
+    """
+    plain = str(answer.get("ETag", "")).strip('"')
+    return plain if _MD5.fullmatch(plain) and "kms" not in str(answer.get("ServerSideEncryption", "")) else ""
 
 
 def stored_of(client: S3Client, key: str, size_bytes: int, etag: str) -> Stored:
     """What the store says of an object; the ETag of one that was sent in one call is its MD5."""
-    plain = etag.strip('"')
     return Stored(
         remote_id=key,
         name=key,
         size_bytes=size_bytes,
-        md5=bytes.fromhex(plain) if _MD5.fullmatch(plain) else None,
+        md5=bytes.fromhex(etag) if etag and "-" not in etag else None,
+        etag=etag,
         url=client.url(key),
     )
+
+
+def digest_of(client: S3Client, key: str, digest: "hashlib._Hash", state: str) -> bytes:
+    """Read an object back into a checksum."""
+    buffer = memoryview(bytearray(_BLOCK_BYTES))
+    with closing(client.call("get_object", key, state, Key=key)["Body"]) as body:
+        content = OpenObject(client, key, body)
+        while count := content.readinto(buffer):
+            digest.update(buffer[:count])
+    return digest.digest()
 
 
 class OpenObject:

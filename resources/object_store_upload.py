@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from holdfast.errors import DamagedCopyError, NotInVaultError, UploadLostError
+from holdfast.media.etags import whole_etag
 from holdfast.media.vaults import Buffer, NewFile, Stored
 from resources.object_store_client import S3Client
-from resources.object_store_files import OpenObject, stored_of
+from resources.object_store_files import digest_of, etag_of, stored_of
 
 # Source: Amazon S3 user guide, "Multipart upload limits".
 MOST_PARTS: Final = 10_000
 _FORM: Final = 1
-_BLOCK_BYTES: Final = 1 << 20
+_NOT_LOOKED_AT: Final = "all of it is there, not compared yet"
 
 
 class S3Upload:
@@ -36,8 +37,8 @@ class S3Upload:
         else:
             self._upload_id = self._read(state)
             self._go_on()
-        # Proven by nothing that this process received.
-        self._found_bytes = self._offset
+        # What another process sent is proven by nothing that this one received.
+        self._is_proven = not self._offset
 
     @property
     def offset(self) -> int:
@@ -60,30 +61,33 @@ class S3Upload:
             PartNumber=len(self._etags) + 1,
             Body=part if isinstance(part, bytes | bytearray) else bytes(part),
         )
-        etag = self._client.etag_of(answer, self._key)
-        if etag != md5:
+        etag = etag_of(answer)
+        if etag and etag != md5:
             raise DamagedCopyError(
                 f"{self._client.place}: {self._key}: the store took other bytes than were sent from {self._offset} on "
                 f"(MD5 {etag}, expected {md5}). The part counts as not sent"
             )
-        self._etags.append(etag)
+        self._etags.append(str(answer["ETag"]).strip('"'))
+        self._is_proven = self._is_proven and etag == md5
         self._offset += len(part)
         return len(part)
 
     def finish(self, sha256: bytes) -> Stored:
-        """Join the parts, and compare the ETag of the whole, its size, and where it was resumed all of its bytes."""
+        """Join the parts, and compare ETag and size of the whole; all of its bytes where the parts prove nothing."""
         if not self._etags:
             # S3 joins no fewer than one part.
             self.send(b"", total_bytes=0)
         joined = self._join()
-        found = self._call("head_object", "the whole file is there, not looked at yet")
-        etag = self._client.etag_of(joined or found, self._key)
-        if etag not in ("", self._whole_etag()) or found["ContentLength"] != self._offset:
+        found = self._call("head_object", _NOT_LOOKED_AT)
+        etag = etag_of(joined or found)
+        if self._is_proven and (etag not in ("", whole_etag(self._etags)) or found["ContentLength"] != self._offset):
             self._withdraw(
-                f"ETag {etag} and {found['ContentLength']} bytes", f"{self._whole_etag()} and {self._offset}"
+                f"{etag}, {found['ContentLength']} bytes", f"{whole_etag(self._etags)}, {self._offset} bytes"
             )
-        if self._found_bytes and (read := self._read_back()) != sha256:
-            self._withdraw(f"sha256 {read.hex()}", sha256.hex())
+        if not self._is_proven:
+            read = digest_of(self._client, self._key, hashlib.sha256(), _NOT_LOOKED_AT)
+            if read != sha256:
+                self._withdraw(f"sha256 {read.hex()}", sha256.hex())
         return stored_of(self._client, self._key, self._offset, etag)
 
     def abandon(self) -> None:
@@ -149,22 +153,6 @@ class S3Upload:
             except NotInVaultError:
                 pass
             raise
-
-    def _whole_etag(self) -> str:
-        """The MD5 of the parts' MD5s, and their number: what S3 says of objects that were joined."""
-        joined = hashlib.md5(b"".join(bytes.fromhex(etag) for etag in self._etags), usedforsecurity=False)
-        return f"{joined.hexdigest()}-{len(self._etags)}"
-
-    def _read_back(self) -> bytes:
-        digest, buffer = hashlib.sha256(), memoryview(bytearray(_BLOCK_BYTES))
-        body = self._call("get_object", "the whole file is there, not looked at yet")["Body"]
-        try:
-            content = OpenObject(self._client, self._key, body)
-            while count := content.readinto(buffer):
-                digest.update(buffer[:count])
-        finally:
-            body.close()
-        return digest.digest()
 
     def _withdraw(self, found: str, expected: str) -> None:
         self._call("delete_object", "it may still be there")

@@ -41,6 +41,7 @@ class Stored:
         sha256: the vault's own; None where it keeps none (S3), or for a file from elsewhere that has none.
         md5: likewise, as 16 bytes.
         url: where a person or a front end finds it; never a secret. None where there is no such place.
+        etag: of an object in S3 where it is a checksum (``holdfast.media.etags``); else empty.
     """
 
     remote_id: str
@@ -49,6 +50,7 @@ class Stored:
     sha256: bytes | None = None
     md5: bytes | None = None
     url: str | None = None
+    etag: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
