@@ -8,6 +8,9 @@ HoldfastError
 │   ├── UploadLostError     a vault knows nothing of a half-sent file any more: begin it anew
 │   ├── DamagedCopyError    a vault holds other bytes than were sent; what it held is withdrawn
 │   ├── ImplausibleFileError    what a link gave is not a whole file of its kind: an error page, cut off, empty
+│   ├── ChangedError        behind the same link there is another file than a moment ago
+│   ├── LeaseLostError      another worker has taken over what this one was doing
+│   ├── StoppedError        a run ends before its work does: what it has stays, the next run goes on
 │   └── VaultClosedError    nothing can be stored in a vault until something changes: quota, rights, login
 └── PermanentError          another attempt cannot succeed (nobody retries)
     ├── SettingsError       a setting is misspelt or has a value that is not allowed
@@ -98,6 +101,18 @@ class DamagedCopyError(TransientError):
 
 class ImplausibleFileError(TransientError):
     """What a link gave is not a whole file of its kind."""
+
+
+class ChangedError(TransientError):
+    """Behind the same link there is another file than a moment ago."""
+
+
+class LeaseLostError(TransientError):
+    """Another worker has taken over what this one was doing: it says nothing more about it."""
+
+
+class StoppedError(TransientError):
+    """A run ends before its work does: what it has stays, the next run goes on."""
 
 
 class VaultClosedError(TransientError):

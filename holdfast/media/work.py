@@ -21,6 +21,7 @@ class Claim:
         attempts: that ended badly before this one.
         remote_id, name: of an earlier attempt; None where there was none.
         upload: where an earlier attempt left off (``Upload.state``).
+        upload_etag: what the origin said of the file when that upload began: of another file nothing is gone on with.
     """
 
     item_id: int
@@ -30,6 +31,7 @@ class Claim:
     remote_id: str | None = None
     name: str | None = None
     upload: bytes | None = None
+    upload_etag: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

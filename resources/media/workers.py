@@ -1,0 +1,145 @@
+"""Workers: threads that carry out transfers, and the meter they share."""
+
+import queue
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Final
+
+from holdfast.errors import HoldfastError, TransientError, VaultClosedError
+from holdfast.media.vaults import MediaVault
+from holdfast.media.work import Claim, Result, Work
+from resources.media.blocks import Buffers
+from resources.media.placing import Placing
+from resources.media.rounds import Tools
+from resources.media.transfer import transfer
+from resources.media.waiting import Patience
+from resources.web.origin import Origin
+
+# One is filled while one is hashed and one is sent.
+BUFFERS: Final = 3
+BLOCK_BYTES: Final = 8 << 20
+# A vault that fails so often in a row is left alone for a while: every item would wait for it in vain.
+_FAILURES: Final = 3
+_REST: Final = timedelta(minutes=5)
+
+Done = tuple[Work, list[Result]]
+
+
+class Meter:
+    """What vaults took, and how they answered. Written by all workers."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sent: Counter[tuple[int, str]] = Counter()
+        self._failures: Counter[str] = Counter()
+        self._closed: dict[str, VaultClosedError] = {}
+        self.sent_bytes = 0
+
+    def sent(self, claim: Claim, count: int) -> None:
+        """A vault took so many bytes of a copy."""
+        with self._lock:
+            self._sent[claim.item_id, claim.vault] += count
+            self.sent_bytes += count
+
+    def told(self, vault: str, error: HoldfastError | None) -> None:
+        """A vault made a copy (None), or answered with an error."""
+        with self._lock:
+            if error is None:
+                self._failures[vault] = 0
+            elif isinstance(error, VaultClosedError):
+                self._closed[vault] = error
+            elif isinstance(error, TransientError):
+                self._failures[vault] += 1
+                if self._failures[vault] >= _FAILURES:
+                    said = f"{vault}: it failed {_FAILURES} times in a row and is left alone for a while; last: {error}"
+                    self._closed[vault] = VaultClosedError(vault, said, by="away", reopens_in=_REST)
+
+    def sent_of_each(self) -> Mapping[tuple[int, str], int]:
+        """Bytes by item and vault."""
+        with self._lock:
+            return dict(self._sent)
+
+    def forget(self, work: Work) -> None:
+        """An item is done with."""
+        with self._lock:
+            for claim in work.claims:
+                self._sent.pop((claim.item_id, claim.vault), None)
+
+    def newly_closed(self) -> Mapping[str, VaultClosedError]:
+        """Vaults that closed since the last question."""
+        with self._lock:
+            closed, self._closed = self._closed, {}
+            return closed
+
+
+class Workers:
+    """Threads that take work and give results, until they are told to stop."""
+
+    def __init__(
+        self,
+        count: int,
+        origin: Origin,
+        vaults: Mapping[str, MediaVault],
+        placing: Placing,
+        patience: Callable[[threading.Event], Patience],
+    ) -> None:
+        self.stop = threading.Event()
+        self.meter = Meter()
+        self._todo: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[Done] = queue.SimpleQueue()
+        self._count = count
+        self._tools = lambda: Tools(
+            origin=origin,
+            vaults=vaults,
+            placing=placing,
+            stop=self.stop,
+            patience=patience(self.stop),
+            buffers=Buffers(BLOCK_BYTES, BUFFERS),
+            sent=self.meter.sent,
+            told=self.meter.told,
+        )
+        self._threads = [
+            threading.Thread(target=self._run, name=f"media-worker-{number}", daemon=True) for number in range(count)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def give(self, work: Work) -> None:
+        """Work to be done."""
+        self._todo.put(work)
+
+    def done(self, wait_s: float) -> list[Done]:
+        """What is done by now; waits for the first so long."""
+        found: list[Done] = []
+        try:
+            found.append(self._done.get(timeout=wait_s))
+            while True:
+                found.append(self._done.get_nowait())
+        except queue.Empty:
+            return found
+
+    def close(self) -> None:
+        """Let each finish what it does, and end; with ``stop`` set that is the part it sends now."""
+        for _ in self._threads:
+            self._todo.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self) -> None:
+        tools = self._tools()
+        while (work := self._todo.get()) is not None:
+            self._done.put((work, _carry_out(tools, work)))
+
+
+def _carry_out(tools: Tools, work: Work) -> list[Result]:
+    try:
+        return transfer(tools, work)
+    except Exception as error:  # noqa: BLE001  one item that we have a mistake for must not stop the others
+        said = f"a mistake in Holdfast: {type(error).__name__} in item {work.item.item_id}"
+        remedy = "Please report it; the item is tried again"
+        return [
+            Result(claim=claim, verdict="again", problem=said, remedy=remedy, after=timedelta(minutes=10))
+            for claim in work.claims
+        ]
