@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import io
 import secrets
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, cast, overload
@@ -10,6 +11,7 @@ from holdfast.errors import AlreadyStoredError, ConflictError, DamagedCopyError,
 from holdfast.media.vaults import Buffer, Content, NewFile, Space, Stored
 from holdfast.vaults import check_name, not_there
 from resources.object_store_client import S3Access, S3Client
+from resources.object_store_errors import PastTheEndError
 from resources.object_store_files import OpenObject, digest_of, etag_of, stored_of
 from resources.object_store_upload import MOST_PARTS, S3Upload
 
@@ -119,8 +121,11 @@ class S3Vault:
     @contextlib.contextmanager
     def read(self, remote_id: str, *, offset: int = 0) -> Iterator[Content]:
         """Open an object."""
-        with self._opened(_key(remote_id), offset) as answer:
-            yield OpenObject(self._client, remote_id, answer["Body"])
+        with contextlib.ExitStack() as stack:
+            body: Any = io.BytesIO()
+            with contextlib.suppress(PastTheEndError):
+                body = stack.enter_context(self._opened(_key(remote_id), offset))["Body"]
+            yield OpenObject(self._client, remote_id, body)
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
         """Every object whose key begins with ``prefix``; placeholders of empty folders are none."""

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -15,6 +16,19 @@ _READ_TIMEOUT_S: Final = 60
 _ATTEMPTS: Final = 3
 _LINES: Final = 32
 _SUPABASE: Final = "/storage/v1/s3"
+
+
+# Sessions are for one thread at a time, their clients for all.
+_OPENING: Final = threading.Lock()
+
+
+@cache
+def _session() -> Any:
+    """What S3's calls are, read once for every client."""
+    # A third of a second, which commands that ask for no object should not wait.
+    import boto3
+
+    return boto3.session.Session()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +126,6 @@ class S3Client:
 
     def _open(self) -> Any:
         self._demand_settings()
-        # A third of a second, which commands that ask for no object should not wait.
-        import boto3
         from botocore.config import Config
 
         is_private = self._access.endpoint.startswith("https") or not self._access.endpoint
@@ -130,13 +142,16 @@ class S3Client:
             max_pool_connections=_LINES,
             user_agent_extra="holdfast",
         )
-        session = boto3.session.Session(
-            aws_access_key_id=self._access.access_key_id,
-            aws_secret_access_key=self._access.secret_access_key,
-            region_name=self._region,
-        )
         try:
-            return session.client("s3", endpoint_url=self._access.endpoint or None, config=config)
+            with _OPENING:
+                return _session().client(
+                    "s3",
+                    endpoint_url=self._access.endpoint or None,
+                    region_name=self._region,
+                    aws_access_key_id=self._access.access_key_id,
+                    aws_secret_access_key=self._access.secret_access_key,
+                    config=config,
+                )
         except ValueError as error:
             raise VaultClosedError(
                 LABEL,

@@ -67,6 +67,10 @@ _PASSING: Final = frozenset({"RequestTimeout", "OperationAborted", "ConditionalR
 _LOOK_AGAIN: Final = timedelta(minutes=15)
 
 
+class PastTheEndError(PermanentError):
+    """Bytes were asked for behind the last one there is."""
+
+
 def failures() -> tuple[type[Exception], ...]:
     """What boto3 raises of its own. Imports it, so it is asked for where something has been raised."""
     from botocore.exceptions import BotoCoreError, ClientError
@@ -129,4 +133,6 @@ def _known(code: str, where: str, answer: Any) -> HoldfastError | None:
         return ThrottledError(f"{where}. The store asks for patience", wait_s=wait_s)
     if code in _OTHER_BYTES:
         return DamagedCopyError(f"{where}. The store received other bytes than were sent, and keeps none of them")
+    if code == "InvalidRange":
+        return PastTheEndError(f"{where}. It has no bytes from there on")
     return PermanentError(f"{where}. {_PLAN}") if code in _TOO_LARGE else None

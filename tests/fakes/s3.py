@@ -132,7 +132,7 @@ def s3_server(port: int = 0) -> Iterator[S3Server]:
     models.S3_UPLOAD_PART_MIN_SIZE = LEAST_PART_BYTES
     door = Door(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", port, door, True, request_handler=_Quiet)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield S3Server(f"http://127.0.0.1:{server.server_port}", door)
