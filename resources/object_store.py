@@ -102,8 +102,8 @@ class S3Vault:
         return sorted(stored.name for stored in self.list(prefix))
 
     def remove(self, name: str) -> None:
-        """Delete an object."""
-        self._client.call("delete_object", name, "it may still be there", Key=_key(name))
+        """Delete an object that has a name of ours."""
+        self._client.call("delete_object", name, "it may still be there", Key=check_name(name))
 
     def upload(self, file: NewFile, state: bytes | None = None) -> S3Upload:
         """Begin a large file, or go on behind the parts that the store has."""

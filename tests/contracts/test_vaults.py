@@ -1,6 +1,7 @@
 """What every vault promises; real ones and fakes pass alike."""
 
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,14 +11,23 @@ from hypothesis import strategies as st
 from holdfast.errors import NotInVaultError, PermanentError
 from holdfast.vaults import LONGEST_NAME, Vault, check_name
 from resources.folder import FolderVault
+from resources.object_store import S3Vault
+from tests.fakes.s3 import s3_server
 
 # Makes a vault; made again from the same place, it holds the same.
 Open = Callable[[], Vault]
 
 
-@pytest.fixture(params=["folder"])
-def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
-    return lambda: FolderVault(tmp_path / "vault")
+@pytest.fixture(params=["folder", "s3"])
+def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
+    if request.param == "folder":
+        yield lambda: FolderVault(tmp_path / "vault")
+    else:
+        with s3_server() as server:
+            # moto's buckets outlive its server.
+            bucket = f"documents-{secrets.token_hex(4)}"
+            server.make_bucket(bucket)
+            yield lambda: S3Vault(server.access(bucket))
 
 
 @pytest.fixture

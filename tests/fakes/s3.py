@@ -39,6 +39,7 @@ class Fault:
         flips: a byte of the request's body changes on the way.
         loses: the request is done, and its answer is lost with the line.
         cuts: the line breaks behind half of the answer's body.
+        adds: headers to a good answer.
     """
 
     about: str
@@ -49,6 +50,7 @@ class Fault:
     flips: bool = False
     loses: bool = False
     cuts: bool = False
+    adds: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass
@@ -82,7 +84,11 @@ class Door:
             head = environ["REQUEST_METHOD"] == "HEAD"
             start_response(f"{fault.status} x", [("Content-Type", "application/xml"), *fault.headers])
             return [b"" if head else said]
-        answer = list(self.inner(environ, start_response))
+
+        def adding(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            return start_response(status, [*headers, *fault.adds], *more)
+
+        answer = list(self.inner(environ, adding))
         if fault.loses or fault.cuts:
             line: socket.socket = environ["werkzeug.socket"]
             if fault.cuts:
