@@ -20,8 +20,7 @@ class Claim:
         token: fences every later word about this copy: a lease that was taken over has another one.
         attempts: that ended badly before this one.
         remote_id, name: of an earlier attempt; None where there was none.
-        upload: where an earlier attempt left off (``Upload.state``).
-        upload_etag: what the origin said of the file when that upload began: of another file nothing is gone on with.
+        upload: where an earlier attempt left off (``Upload.state``), of the file that ``MediaItem.etag`` names.
     """
 
     item_id: int
@@ -31,7 +30,6 @@ class Claim:
     remote_id: str | None = None
     name: str | None = None
     upload: bytes | None = None
-    upload_etag: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,6 +60,7 @@ class Placing:
 
     def __init__(self, books: Books) -> None:
         self._books = books
+        self._strays: dict[str, bool] = {}
 
     def place(
         self, vault: MediaVault, attempt: Attempt, item: MediaItem, content_type: str, size: int | None
@@ -87,8 +88,10 @@ class Placing:
             raise LeaseLostError(f"item {claim.item_id}: its lease in {claim.vault} was taken over")
 
     def has_lookalikes(self, vault: str) -> bool:
-        """Whether the vault had files before us."""
-        return self._books.has_strays(vault)
+        """Whether the vault had files before us; asked once, as every item asks."""
+        if vault not in self._strays:
+            self._strays[vault] = self._books.has_strays(vault)
+        return self._strays[vault]
 
     def lookalikes(self, vault: str, size_bytes: int) -> list[Stored]:
         """Those of this size, with a checksum to compare."""

@@ -171,7 +171,7 @@ class Round:
             patience=tools.patience,
         )
         # Another file than the one that was half-sent is sent from its beginning.
-        sink.start(attempt.state if claim.upload_etag == reading.etag else None)
+        sink.start(attempt.state if item.etag == reading.etag else None)
         return sink
 
     def _settle(
