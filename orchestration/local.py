@@ -26,9 +26,11 @@ from orchestration.runs import Say, end_process
 from orchestration.settings import Settings, dagster_url
 from orchestration.supervisor import Child, Supervisor
 from resources.doctor import postgres_answers, redis_answers
+from resources.media.sample_files import sample_rows
+from resources.media.sample_origin import kept_url
 from resources.postgres import Postgres
 from resources.queries import query
-from resources.samples import make_samples
+from resources.samples import has_tables, make_samples
 
 _MAJOR: Final = "18"
 # A socket's path ends up in sun_path: 104 bytes on macOS, 108 on Linux, ".s.PGSQL.5432.lock" included.
@@ -132,15 +134,27 @@ def start(settings: Settings, supervisor: Supervisor) -> dict[str, str]:
     return found
 
 
+def wants_samples(settings: Settings) -> bool:
+    """Whether both stores are embedded and have none of the applications' tables yet."""
+    return settings.is_all_embedded and not has_tables(*_pair(settings))
+
+
+def _pair(settings: Settings) -> tuple[Postgres, Postgres]:
+    primary, secondary = (Postgres(store.url()) for store in stores(settings))
+    return primary, secondary
+
+
 def add_samples(settings: Settings, say: Say) -> None:
     """Sample tables of the applications for a first start: only where both stores are embedded, and nobody's.
 
     The settings are those that were given, before the addresses of embedded servers are filled in.
     """
-    if settings.database_url or settings.supabase_db_url:
+    if not settings.is_all_embedded:
         return
-    primary, secondary = (Postgres(store.url()) for store in stores(settings))
-    if make_samples(primary, secondary, datetime.now(UTC)):
+    folder = settings.origin_folder
+    url = kept_url(folder)
+    primary, secondary = _pair(settings)
+    if make_samples(primary, secondary, datetime.now(UTC), sample_rows(folder, url) if url else ()):
         say("samples: Story, Scenario, Prompt, VideoAsset, gen_videos, gen_images made in both embedded stores")
         say("  the secondary differs from the primary in a handful of rows, an index and a policy, for you to find")
 

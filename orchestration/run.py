@@ -16,7 +16,7 @@ from typing import Final
 import dagster as dg
 
 from holdfast.errors import HoldfastError, PermanentError
-from orchestration import first_pass, local, wiring
+from orchestration import first_pass, local, media_origin, wiring
 from orchestration.ports import holder
 from orchestration.reconcile import reconcile
 from orchestration.runs import Say
@@ -87,6 +87,8 @@ def _prepare(settings: Settings, supervisor: Supervisor) -> Settings:
     """Servers, migrations, Dagster's home, the collector: all that the assets need."""
     say = supervisor.say
     embedded = local.start(settings, supervisor)
+    embedded |= media_origin.start(settings, supervisor)
+    supervisor.announce(embedded)
     local.add_samples(settings, say)
     settings = wiring.filled(settings, embedded)
     say(f"embedded in {settings.state}: {', '.join(_embedded(embedded)) or 'nothing'}")
@@ -102,6 +104,7 @@ def _prepare(settings: Settings, supervisor: Supervisor) -> Settings:
 
 def _embedded(environment: dict[str, str]) -> Iterator[str]:
     names = {"DATABASE_URL": "primary Postgres", "SUPABASE_DB_URL": "secondary Postgres", "REDIS_URL": "Redis"}
+    names["MEDIA_ALLOWED_HOSTS"] = "the samples' origin"
     return (text for name, text in names.items() if name in environment)
 
 

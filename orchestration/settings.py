@@ -132,6 +132,11 @@ class Settings(BaseModel):
         return self.database_url is None
 
     @property
+    def is_all_embedded(self) -> bool:
+        """Whether it brings both: then nothing in them is anybody's but this folder's."""
+        return self.database_url is None and self.supabase_db_url is None
+
+    @property
     def state(self) -> Path:
         """The folder of all local state, absolute: ``HOLDFAST_HOME``, by default in the project."""
         return self.home if self.home.is_absolute() else PROJECT / self.home
@@ -140,6 +145,11 @@ class Settings(BaseModel):
     def vault(self) -> Path:
         """The folder of the vault, absolute."""
         return self.state / "vault"
+
+    @property
+    def origin_folder(self) -> Path:
+        """The folder of the files behind the sample rows' links, absolute."""
+        return self.state / "origin"
 
     @property
     def has_drive(self) -> bool:

@@ -49,6 +49,23 @@ def test_a_handful_of_differences_is_planted_and_counted(database_url: str, seco
     assert all(200 <= len(rows(database_url, name)) <= 2000 for name in names)
 
 
+def test_only_rows_whose_files_are_there_have_links(database_url: str, secondary_database_url: str) -> None:
+    files = [
+        {"table": "gen_videos", "row": 1185, "column": column, "url": url, "bytes": size, "expires_at": NOW.isoformat()}
+        for column, url, size in (("video_url", "http://a/1.mp4", 7), ("upscale_video_url", "http://a/2.mp4", 8))
+    ]
+    files += [{**files[0], "table": "gen_images", "row": 1480, "column": "image_url", "url": "http://a/3.png"}]
+    make_samples(Postgres(database_url), Postgres(secondary_database_url), NOW, files)
+    videos = "select video_url, upscale_video_url, file_size, upscale_file_size, expires_at from gen_videos"
+    images = "select image_url, file_size, expires_at from gen_images"
+    for url in (database_url, secondary_database_url):
+        with psycopg.connect(url) as connection:
+            found = connection.execute(f"{videos} where coalesce(video_url, upscale_video_url) is not null").fetchall()
+            assert found == [("http://a/1.mp4", "http://a/2.mp4", 7, 8, NOW)]
+            found = connection.execute(f"{images} where image_url is not null").fetchall()
+            assert found == [("http://a/3.png", 7, NOW)]
+
+
 def test_samples_are_the_same_at_every_first_start(database_url: str, secondary_database_url: str) -> None:
     a, b = Postgres(database_url), Postgres(secondary_database_url)
     assert make_samples(a, b, NOW)
@@ -117,8 +134,10 @@ def test_the_embedded_default_gets_samples_once_and_says_so(stack: Stack) -> Non
     settings = load({"HOLDFAST_HOME": str(stack.home)})
     said: list[str] = []
     try:
+        assert local.wants_samples(settings)
         for _ in range(2):
             local.add_samples(settings, said.append)
+            assert not local.wants_samples(settings)
         assert len(rows(stack.secondary_url, "gen_images")) == 1500
     finally:
         for url in (stack.database_url, stack.secondary_url):

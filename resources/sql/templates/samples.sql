@@ -3,9 +3,11 @@
 -- Each block: "-- name:", one line on what it does, then what it returns.
 
 -- name: begin
--- Settle the instant that all rows are made around, for this transaction only.
+-- Settle the instant that all rows are made around, and the files behind links, for this transaction only.
 -- Returns: one row, of no interest.
-select set_config('holdfast.samples_at', %(now)s::timestamptz::text, true);
+select
+    set_config('holdfast.samples_at', %(now)s::timestamptz::text, true),
+    set_config('holdfast.samples_files', %(files)s, true);
 
 -- name: existing
 -- Which of the applications' tables exist.
@@ -158,8 +160,7 @@ select
     md5('video ' || n)::uuid, md5('user ' || n * n % 37)::uuid,
     (array['kling-2.1', 'veo-3', 'seedance-1', 'hailuo-02'])[n % 4 + 1],
     (array['a lighthouse in fog', 'paper boats', 'a city that breathes', 'hands kneading dough'])[n % 4 + 1] || ', take ' || n,
-    'https://media.studio.example/videos/' || md5('video ' || n) || '.mp4',
-    case when n % 5 < 2 then 'https://media.studio.example/upscaled/' || md5('video ' || n) || '.mp4' end,
+    null, null,
     900000 + n * 15485863::bigint % 60000000, case when n % 5 < 2 then 4000000 + n * 32452843::bigint % 240000000 end,
     at.made, case when n % 11 > 0 then at.made + interval '7 days' end
 from generate_series(1, 1200) as n
@@ -169,12 +170,33 @@ cross join lateral (
 insert into public.gen_images
 select
     md5('image ' || n)::uuid, md5('user ' || n * n % 37)::uuid, (array['flux-1.1', 'imagen-4', 'recraft-3'])[n % 3 + 1],
-    'https://media.studio.example/images/' || md5('image ' || n) || '.png', 120000 + n * 7919::bigint % 3000000,
+    null, 120000 + n * 7919::bigint % 3000000,
     at.made, case when n % 13 > 0 then at.made + interval '7 days' end
 from generate_series(1, 1500) as n
 cross join lateral (
     select current_setting('holdfast.samples_at')::timestamptz - interval '10 minutes' - interval '9 days' * (1500 - n) / 1500.0 as made
 ) as at;
+
+-- name: links
+-- Give the rows whose files are there their links, sizes and deadlines.
+-- Returns: nothing.
+do $$
+declare
+    f record;
+begin
+    for f in
+        select *
+        from jsonb_to_recordset(current_setting('holdfast.samples_files')::jsonb)
+            as f ("table" text, "row" int, "column" text, url text, bytes bigint, expires_at timestamptz)
+    loop
+        execute format(
+            'update public.%I set %I = $1, %I = $2, expires_at = $3 where id = md5($4)::uuid', f."table", f."column",
+            case f."column" when 'upscale_video_url' then 'upscale_file_size' else 'file_size' end
+        )
+        using f.url, f.bytes, f.expires_at, case f."table" when 'gen_images' then 'image ' else 'video ' end || f."row";
+    end loop;
+end
+$$;
 
 -- name: differences
 -- Make the secondary differ, as an outage and two writers would. gen_images stays the same in both.
