@@ -156,7 +156,7 @@ class Line:
     @contextmanager
     def snapshot(self) -> Iterator[Transaction]:
         """Open a transaction that sees one moment and writes nothing. Errors as of ``Postgres.transaction``."""
-        with _classified(), self._connection.transaction():
+        with classified(), self._connection.transaction():
             yield Transaction(self._connection)
 
 
@@ -183,14 +183,18 @@ class Postgres:
             TransientError: Postgres is away, shutting down, out of space or busy.
             PermanentError: Postgres refused the login or the statement.
         """
-        with _classified(), self._connect(backoff or Backoff()) as connection, connection.transaction():
-            connection.execute(query("session/begin"), {"timeout_ms": self._statement_timeout_s * 1000})
+        with classified(), self._connect(backoff or Backoff()) as connection, connection.transaction():
+            self.settle(connection)
             yield Transaction(connection)
+
+    def settle(self, connection: psycopg.Connection[Any]) -> None:
+        """Give the transaction that is open what every transaction begins with."""
+        connection.execute(query("session/begin"), {"timeout_ms": self._statement_timeout_s * 1000})
 
     @contextmanager
     def line(self) -> Iterator["Line"]:
         """A connection for several snapshots, one after the other. Errors as of ``transaction``."""
-        with _classified(), self._connect(Backoff()) as connection:
+        with classified(), self._connect(Backoff()) as connection:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
             yield Line(connection)
@@ -198,23 +202,30 @@ class Postgres:
     @contextmanager
     def autocommit(self, *, backoff: Backoff | None = None) -> Iterator[psycopg.Connection[Any]]:
         """A bare connection, for what cannot run in a transaction. Arguments and errors as of ``transaction``."""
-        with _classified(), self._connect(backoff or Backoff()) as connection:
+        with classified(), self._connect(backoff or Backoff()) as connection:
             connection.autocommit = True
             yield connection
 
     @contextmanager
     def _connect(self, backoff: Backoff) -> Iterator[psycopg.Connection[Any]]:
+        connection = self.open(backoff)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def open(self, backoff: Backoff) -> psycopg.Connection[Any]:
+        """A connection, for its caller to close and to classify what goes wrong."""
         delays_s = backoff.delays_s()
         while True:
             try:
-                connection = psycopg.connect(
+                return psycopg.connect(
                     self._dsn,
                     connect_timeout=self._connect_timeout_s,
                     application_name="holdfast",
                     prepare_threshold=None,
                     **_NOTICE_SILENCE,
                 )
-                break
             except psycopg.Error as error:
                 if not _is_readable(self._dsn):
                     # Neither the driver's text nor its error: they quote what they could not read.
@@ -225,14 +236,11 @@ class Postgres:
                 if wait_s is None:
                     raise
                 time.sleep(wait_s)
-        try:
-            yield connection
-        finally:
-            connection.close()
 
 
 @contextmanager
-def _classified() -> Iterator[None]:
+def classified() -> Iterator[None]:
+    """Raise our own errors instead of the driver's. Errors as of ``Postgres.transaction``."""
     try:
         yield
     except psycopg.Error as error:
