@@ -146,6 +146,9 @@ class Api:
     def start(self, request: Request, _: Fault | None) -> Response:
         return self._uploads.start(request)
 
+    def cancel(self, request: Request, _: Fault | None) -> Response:
+        return self._uploads.cancel(request)
+
     def chunk(self, request: Request, fault: Fault | None) -> Response:
         done = self._uploads.chunk(request, fault)
         return self._file(done, request) if isinstance(done, File) else done
@@ -197,6 +200,8 @@ def name_of(request: Request) -> str:
 
 def _upload_name(request: Request) -> str:
     if "upload_id" in request.query:
+        if request.method == "DELETE":
+            return "upload.cancel"
         said = request.headers.get("content-range", "")
         return "upload.status" if said.startswith("bytes */") else "upload.chunk"
     kind = request.query.get("uploadType", "media")
@@ -219,5 +224,6 @@ ANSWERS: dict[str, Answer] = {
     "upload.start": Api.start,
     "upload.chunk": Api.chunk,
     "upload.status": Api.chunk,
+    "upload.cancel": Api.cancel,
     "unknown": Api.unknown,
 }

@@ -150,6 +150,11 @@ class Uploads:
         finally:
             session.lock.release()
 
+    def cancel(self, request: Request) -> Response:
+        """Forget a session."""
+        gone = self.sessions.pop(request.query["upload_id"], None)
+        return Response(499 if gone else 404)
+
     def _chunk(self, session: Session, request: Request, fault: Fault | None) -> "File | Response":
         if session.file:
             request.body.drain()

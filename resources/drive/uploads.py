@@ -1,0 +1,209 @@
+"""Resumable uploads: parts of a large file, sent from where Drive says that it is.
+
+Source: Drive guide, "Upload file data", resumable uploads: parts are multiples of 256 KiB but for the last; 308 with
+``Range`` says what was kept, which may be less than was sent; on any doubt an empty request asks.
+"""
+
+import contextlib
+import json
+import re
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Self
+
+from holdfast.errors import HoldfastError, TransientError, UploadLostError, VaultClosedError
+from holdfast.media.vaults import Buffer, NewFile, Stored
+from resources.drive.calling import Caller
+from resources.drive.files import Files
+from resources.drive.lines import Answer
+from resources.drive.metadata import Document
+
+_KEPT: Final = re.compile(r"bytes=0-(\d+)")
+_DONE: Final = (200, 201)
+_GONE: Final = (404, 410)
+# What ends a session without a word on why.
+_ENDED: Final = (*_GONE, 400, 416, 499)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Where one file is sent to; ``address`` is a key in itself."""
+
+    address: str
+    remote_id: str
+    name: str
+    size_bytes: int | None
+
+    def document(self) -> dict[str, Any]:
+        """What is sealed."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, document: dict[str, Any], file: NewFile) -> Self:
+        """A session that was sealed.
+
+        Raises:
+            UploadLostError: it is of another file, or of another version of Holdfast.
+        """
+        try:
+            session = cls(**document)
+        except TypeError:
+            session = None
+        if session is None or session.remote_id != file.remote_id:
+            raise UploadLostError(f"Google Drive: {file.name}: what was kept of it is another file's; it is begun anew")
+        return session
+
+    def __repr__(self) -> str:
+        """Without the address."""
+        return f"Session({self.name!r}, {self.remote_id!r})"
+
+
+class DriveUpload:
+    """One file on its way; see ``holdfast.media.vaults.Upload``."""
+
+    def __init__(self, caller: Caller, files: Files, session: Session, state: bytes) -> None:
+        self._caller = caller
+        self._files = files
+        self._session = session
+        self._state = state
+        self._offset = 0
+        self._idle_answers = 0
+        self._document: Document | None = None
+
+    @property
+    def offset(self) -> int:
+        """How many bytes Drive has for good."""
+        return self._offset
+
+    @property
+    def state(self) -> bytes:
+        """The session, sealed."""
+        return self._state
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether Drive has made the file."""
+        return self._document is not None
+
+    def send(self, part: Buffer, *, total_bytes: int | None) -> int:
+        """Send the bytes from ``offset`` on; how many of them Drive took."""
+        view = memoryview(part).cast("B")
+        if self.is_whole:
+            return 0
+        first, last = self._offset, self._offset + len(view) - 1
+        total = "*" if total_bytes is None else str(total_bytes)
+        said = f"bytes {first}-{last}/{total}" if len(view) else f"bytes */{total}"
+        self._caller.check_day(self._doing)
+        try:
+            answer = self._put(said, [view] if len(view) else [])
+        except (VaultClosedError, UploadLostError):
+            raise
+        except TransientError as error:
+            answer = self._asked_after(error, total)
+        return self._moved(answer, first, first + len(view))
+
+    def look(self, total: str | None = None) -> None:
+        """Ask Drive how far it is.
+
+        Raises:
+            UploadLostError: it knows nothing of the upload.
+        """
+        size = self._session.size_bytes
+        said = f"bytes */{total or ('*' if size is None else size)}"
+        answer = self._caller.ask(lambda: self._put(said, []))
+        self._offset = self._kept(answer)
+
+    def finish(self, sha256: bytes) -> Stored:
+        """The file, once Drive's size and sha256 equal what was sent."""
+        size_bytes = self._offset
+        if self._document is None:
+            self.look(str(size_bytes))
+        if self._document is None:
+            raise TransientError(
+                f"Google Drive: {self._session.name}: {self._offset} bytes of it are there, and Drive says that more "
+                "have to come; it is sent on"
+            )
+        self._caller.stored(size_bytes)
+        return self._files.prove(self._document, self._session.name, size_bytes, sha256, may_withdraw=True)
+
+    def abandon(self) -> None:
+        """Forget what was sent; a file that was made of it unproven is withdrawn."""
+        if self._document is not None:
+            self._files.remove(self._session.remote_id)
+            return
+        # A session that is not ended so ends by itself within a week.
+        with contextlib.suppress(HoldfastError):
+            self._caller.once("DELETE", self._session.address, doing=self._doing, units=0, fine=_ENDED)
+
+    def close(self) -> None:
+        """Nothing to let go of: lines are the vault's."""
+
+    @property
+    def _doing(self) -> str:
+        return f"sending {self._session.name}"
+
+    def _put(self, said: str, pieces: list[memoryview]) -> Answer:
+        answer = self._caller.once(
+            "PUT",
+            self._session.address,
+            doing=self._doing,
+            units=0,
+            headers={"Content-Range": said},
+            pieces=pieces,
+            fine=(308, *_GONE),
+        )
+        if answer.status in _GONE:
+            raise UploadLostError(
+                f"Google Drive: {self._session.name}: Drive knows nothing of the half-sent file any more "
+                f"({answer.status}); it is begun anew"
+            )
+        return answer
+
+    def _asked_after(self, error: TransientError, total: str) -> Answer:
+        """How far Drive is, after an attempt that nobody knows the end of."""
+        for delay_s in self._caller.patience.delays_s():
+            self._caller.wait(self._caller.delay_s(error, delay_s), error)
+            try:
+                return self._put(f"bytes */{total}", [])
+            except (VaultClosedError, UploadLostError):
+                raise
+            except TransientError as another:
+                error = another
+        raise error
+
+    def _moved(self, answer: Answer, first: int, end: int) -> int:
+        kept = end if answer.status in _DONE else self._kept(answer)
+        if answer.status in _DONE:
+            self._document = self._read(answer)
+        if not first <= kept <= end:
+            raise UploadLostError(
+                f"Google Drive: {self._session.name}: Drive has {kept} bytes of it, {first} were there before and "
+                f"{end - first} sent; it is begun anew"
+            )
+        self._offset = kept
+        self._rest(is_moving=kept > first or end == first)
+        return kept - first
+
+    def _rest(self, *, is_moving: bool) -> None:
+        """Be patient with answers that take nothing, and not for ever."""
+        self._idle_answers = 0 if is_moving else self._idle_answers + 1
+        if not self._idle_answers:
+            return
+        error = TransientError(f"Google Drive: {self._session.name}: Drive takes nothing of it; it is sent on later")
+        delays = list(self._caller.patience.delays_s())
+        if self._idle_answers > len(delays):
+            raise error
+        self._caller.wait(self._caller.delay_s(error, delays[self._idle_answers - 1]), error)
+
+    def _kept(self, answer: Answer) -> int:
+        if answer.status in _DONE:
+            self._document = self._read(answer)
+            return int(self._document.get("size", 0))
+        found = _KEPT.fullmatch(answer.header("Range"))
+        return int(found[1]) + 1 if found else 0
+
+    def _read(self, answer: Answer) -> Document:
+        try:
+            document: Document = json.loads(answer.body)
+        except ValueError:
+            return self._files.existing(self._session.remote_id, self._session.name)
+        return document
