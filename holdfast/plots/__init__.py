@@ -8,5 +8,6 @@ from holdfast.plots.bands import Banded, band_chart
 from holdfast.plots.days import State, day_chart
 from holdfast.plots.lines import Points, line_chart
 from holdfast.plots.shares import share_chart
+from holdfast.plots.stacks import stack_chart
 
-__all__ = ["Banded", "Points", "State", "band_chart", "day_chart", "line_chart", "share_chart"]
+__all__ = ["Banded", "Points", "State", "band_chart", "day_chart", "line_chart", "share_chart", "stack_chart"]
