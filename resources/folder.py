@@ -26,14 +26,18 @@ class FolderVault:
     where that is missing, nothing is stored and nothing counts as missing.
     """
 
-    def __init__(self, folder: Path, *, was_used: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self, folder: Path, *, was_used: Callable[[], bool] = lambda: False, part_bytes: int = _PART_BYTES
+    ) -> None:
         """Name the folder; opens nothing.
 
         Args:
             folder: of this machine, or where a network share is mounted.
             was_used: whether files are known to be here. Asked only where the marker is missing: it tells a new
                 folder from a share that is not mounted.
+            part_bytes: of uploads.
         """
+        self._part_bytes = part_bytes
         self._folder = folder
         self._documents = FolderDocuments(folder)
         self._place = Place(folder, was_used)
@@ -46,12 +50,12 @@ class FolderVault:
     @property
     def part_bytes(self) -> int:
         """8 MiB."""
-        return _PART_BYTES
+        return self._part_bytes
 
     @property
     def most_at_once_bytes(self) -> int:
         """One part."""
-        return _PART_BYTES
+        return self._part_bytes
 
     @property
     def largest_file_bytes(self) -> int | None:

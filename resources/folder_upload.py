@@ -86,7 +86,7 @@ class FolderUpload:
             name=self._file.remote_id,
             size_bytes=self._offset,
             sha256=sha256,
-            url=self._target.as_uri(),
+            url=self._target.absolute().as_uri(),
         )
 
     def abandon(self) -> None:
