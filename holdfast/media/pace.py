@@ -1,63 +1,102 @@
 """How fast a service may be asked, and when its patience for the day is used up; never the waiting."""
 
+from collections import deque
 from dataclasses import dataclass
 from datetime import timedelta
+from math import inf, isinf
 from typing import Final
 
-# This share of a minute's allowance may be used at once; what is left of it then flows. Together they never exceed it.
-_AT_ONCE: Final = 0.4
-# A throttle halves the flow, at most this often; every such while without one doubles it again.
-_MOST_HALVINGS: Final = 6
-_RECOVERS_S: Final = 30.0
+_MINUTE_S: Final = 60.0
+# Calls that are made within so long are remembered together.
+_TOGETHER_S: Final = 0.1
+# A throttle halves the pace of the last so many seconds; every such while without another doubles it again.
+_RECENT_S: Final = 10.0
+# Throttles that come within so long are answers to the same pace.
+_SAME_S: Final = 1.0
 
 
-class QuotaBucket:
-    """Units of a quota per minute, handed out to any number of callers.
+@dataclass(slots=True)
+class _Calls:
+    """Calls that were made, or may be made, at nearly the same instant."""
 
-    Whatever the callers do, no 60 seconds see more than ``units_per_minute``, except for one call that costs more than
-    all of it. Not safe for threads by itself. All instants are seconds of one clock that never goes back.
+    first_s: float
+    last_s: float
+    units: float
+
+
+class Pace:
+    """Hands out a quota of units per minute to any number of callers.
+
+    Whatever they do, no 60 seconds see more than ``units_per_minute``, but for one call that costs more than all of
+    it. A service that throttles all the same is asked at half the pace of the last seconds, and no slower than
+    ``least_units_per_s``. Not safe for threads by itself. All instants are seconds of one clock.
     """
 
-    def __init__(self, units_per_minute: float, now_s: float) -> None:
-        self._burst = units_per_minute * _AT_ONCE
-        self._flow_per_s = units_per_minute * (1 - _AT_ONCE) / 60
-        self._units = self._burst
-        self._at_s = now_s
-        self._not_before_s = now_s
-        self._halvings = 0
-        self._halved_at_s = now_s
+    def __init__(self, units_per_minute: float, least_units_per_s: float) -> None:
+        self._limit = units_per_minute
+        self._least_per_s = least_units_per_s
+        self._made: deque[_Calls] = deque()
+        self._units = 0.0
+        self._last_s = -inf
+        self._not_before_s = -inf
+        self._throttled_at_s = -inf
+        self._slow_per_s = inf
+        self._spaced_s = -inf
 
-    def take(self, units: float, now_s: float) -> float:
-        """Reserve units for one call: after how many seconds it may be made."""
-        self._refill(now_s)
-        self._units -= units
-        owed_s = max(-self._units, 0.0) / self._flow(now_s)
-        return max(owed_s, self._not_before_s - now_s, 0.0)
-
-    def give_back(self, units: float) -> None:
-        """A reserved call is not made after all."""
-        self._units = min(self._units + units, self._burst)
+    def take(self, units: float, now_s: float, longest_wait_s: float = inf) -> float:
+        """After how many seconds a call may be made; that it is, is taken for granted up to ``longest_wait_s``."""
+        self._forget(now_s)
+        at_s = max(now_s, self._not_before_s, self._last_s)
+        if self._units + units > self._limit:
+            at_s = max(at_s, self._room_at_s(units))
+        slow_per_s = self._slowed_per_s(now_s)
+        is_slowed = slow_per_s < self._limit / _MINUTE_S
+        if is_slowed:
+            at_s = max(at_s, self._spaced_s)
+        if at_s - now_s <= longest_wait_s:
+            self._note(at_s, units)
+            if is_slowed:
+                self._spaced_s = at_s + units / slow_per_s
+        return at_s - now_s
 
     def throttled(self, now_s: float, wait_s: float) -> None:
         """The service asked for patience: nobody calls for ``wait_s``, and then at half the pace."""
-        self._refill(now_s)
-        self._units = min(self._units, 0.0)
-        # Calls that were under way when the first of them was throttled say nothing new.
-        if now_s >= self._not_before_s:
-            self._halvings = min(self._halvings_left(now_s) + 1, _MOST_HALVINGS)
-            self._halved_at_s = now_s
+        if now_s >= max(self._not_before_s, self._throttled_at_s + _SAME_S):
+            recent = sum(calls.units for calls in self._made if now_s - _RECENT_S < calls.last_s <= now_s) / _RECENT_S
+            pace_per_s = min(self._slowed_per_s(now_s), recent, self._limit / _MINUTE_S)
+            self._slow_per_s = max(pace_per_s / 2, self._least_per_s)
+            self._throttled_at_s = now_s
         self._not_before_s = max(self._not_before_s, now_s + wait_s)
 
-    def _refill(self, now_s: float) -> None:
-        passed_s = max(now_s - self._at_s, 0.0)
-        self._units = min(self._units + passed_s * self._flow(now_s), self._burst)
-        self._at_s = max(self._at_s, now_s)
+    def _slowed_per_s(self, now_s: float) -> float:
+        if isinf(self._slow_per_s):
+            return inf
+        # The exponent has a bound of its own: a pace that was slowed a year ago must not overflow.
+        return self._slow_per_s * 2.0 ** min(int((now_s - self._throttled_at_s) / _RECENT_S), 64)
 
-    def _flow(self, now_s: float) -> float:
-        return float(self._flow_per_s / 2 ** self._halvings_left(now_s))
+    def _forget(self, now_s: float) -> None:
+        while self._made and self._made[0].last_s <= now_s - _MINUTE_S:
+            self._units -= self._made.popleft().units
 
-    def _halvings_left(self, now_s: float) -> int:
-        return max(self._halvings - int((now_s - self._halved_at_s) / _RECOVERS_S), 0)
+    def _room_at_s(self, units: float) -> float:
+        """When so many old calls are a minute old that there is room for this one."""
+        over = self._units + units - self._limit
+        at_s = -inf
+        for calls in self._made:
+            at_s = calls.last_s + _MINUTE_S
+            over -= calls.units
+            if over <= 0:
+                break
+        return at_s
+
+    def _note(self, at_s: float, units: float) -> None:
+        if self._made and at_s - self._made[-1].first_s < _TOGETHER_S:
+            self._made[-1].units += units
+            self._made[-1].last_s = at_s
+        else:
+            self._made.append(_Calls(at_s, at_s, units))
+        self._units += units
+        self._last_s = at_s
 
 
 @dataclass(slots=True)

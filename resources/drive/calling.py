@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 from holdfast.errors import ThrottledError, TransientError, UploadLostError, VaultClosedError
-from holdfast.media.pace import DailyCap, QuotaBucket
+from holdfast.media.pace import DailyCap, Pace
 from holdfast.media.vaults import Buffer
 from holdfast.retries import Backoff
 from resources.drive.access import DriveAccess
@@ -19,14 +19,18 @@ from resources.drive.refusals import MOST_BYTES_A_DAY, closed_for_today, judged,
 
 # Quota units per user and minute, and what calls cost. Source: Drive, "Usage limits" (May 2026).
 UNITS_PER_MINUTE: Final = 325_000
+# A throttled vault never goes slower than three writes a second, the rate that Google names as sustained (Workspace
+# Admin Help, "Google Drive best practices").
+LEAST_UNITS_PER_S: Final = 150.0
 GET_UNITS: Final = 5
 LIST_UNITS: Final = 100
 STORE_UNITS: Final = 50
 READ_UNITS: Final = 200
-# A wait that is longer is not waited for here: the caller has other work.
-_LONGEST_WAIT_S: Final = 64.0
+# A longer wait is the caller's, who may have other work, or be told to stop.
+LONGEST_WAIT_S: Final = 8.0
 _MOST_REFUSAL_BYTES: Final = 65_536
-PATIENCE: Final = Backoff(attempts=6, first_s=0.5, most_s=32.0)
+# Enough for a hiccup: whoever moves files has a longer patience of its own.
+PATIENCE: Final = Backoff(attempts=4, first_s=0.5, most_s=4.0)
 T = TypeVar("T")
 
 
@@ -40,7 +44,7 @@ class Caller:
         self.patience = patience
         self._host = urlsplit(access.endpoint).netloc
         self._lock = threading.Lock()
-        self._bucket = QuotaBucket(units_per_minute, time.monotonic())
+        self._quota = Pace(units_per_minute, LEAST_UNITS_PER_S)
         self._cap = DailyCap(MOST_BYTES_A_DAY)
         self._closing = threading.Event()
 
@@ -123,7 +127,7 @@ class Caller:
         Raises:
             TransientError: ``error``, where there is no waiting.
         """
-        if wait_s > _LONGEST_WAIT_S or self._closing.wait(wait_s):
+        if wait_s > LONGEST_WAIT_S or self._closing.wait(wait_s):
             raise error
 
     def stored(self, count_bytes: int) -> None:
@@ -149,16 +153,10 @@ class Caller:
 
     def _pace(self, units: float, doing: str) -> None:
         with self._lock:
-            wait_s = self._bucket.take(units, time.monotonic())
-        if wait_s <= 0:
-            return
-        patience = ThrottledError(f"Google Drive, {doing}: the quota of calls per minute is used up", wait_s=wait_s)
-        try:
-            self.wait(wait_s, patience)
-        except ThrottledError:
-            with self._lock:
-                self._bucket.give_back(units)
-            raise
+            wait_s = self._quota.take(units, time.monotonic(), LONGEST_WAIT_S)
+        if wait_s > 0:
+            text = f"Google Drive, {doing}: it is asked no faster than it likes; wait {wait_s:.0f} s"
+            self.wait(wait_s, ThrottledError(text, wait_s=wait_s))
 
     def _exchange(
         self, method: str, url: str, headers: Mapping[str, str] | None, pieces: Sequence[Buffer], token: str
@@ -174,7 +172,7 @@ class Caller:
             return judged(refusal, self.access, doing)
         now_s = time.monotonic()
         with self._lock:
-            self._bucket.throttled(now_s, refusal.wait_s or 0.0)
+            self._quota.throttled(now_s, refusal.wait_s or 0.0)
             if is_storing:
                 self._cap.throttled(now_s, is_worded=refusal.is_daily_cap)
             is_over = is_storing and self._cap.is_reached(now_s)

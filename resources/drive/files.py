@@ -69,7 +69,7 @@ class Files:
         if not may_withdraw:
             raise ConflictError(
                 f"Google Drive: {name}: another file is there under the id {found.remote_id} ({what}, sent were "
-                f"{size_bytes} bytes); it is left as it is. The file needs a new id"
+                f"{size_bytes} bytes); it stays as it is. The file needs a new id"
             )
         state = self._withdrawn(found.remote_id)
         raise DamagedCopyError(

@@ -19,9 +19,9 @@ from resources.drive.metadata import Document
 
 _KEPT: Final = re.compile(r"bytes=0-(\d+)")
 _DONE: Final = (200, 201)
-_GONE: Final = (404, 410)
-# What ends a session without a word on why.
-_ENDED: Final = (*_GONE, 400, 416, 499)
+# "4xx errors: the upload must be started over", but for those that have a reason of their own: 401, 403 and 429.
+# 409: another session has made the file in the meantime.
+_ENDED: Final = (400, 404, 409, 410, 412, 416, 499)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,8 @@ class DriveUpload:
         self._session = session
         self._state = state
         self._offset = 0
-        self._idle_answers = 0
+        self._is_in_doubt = False
+        self._is_proven = False
         self._document: Document | None = None
 
     @property
@@ -89,17 +90,14 @@ class DriveUpload:
         view = memoryview(part).cast("B")
         if self.is_whole:
             return 0
-        first, last = self._offset, self._offset + len(view) - 1
-        total = "*" if total_bytes is None else str(total_bytes)
-        said = f"bytes {first}-{last}/{total}" if len(view) else f"bytes */{total}"
         self._caller.check_day(self._doing)
-        try:
-            answer = self._put(said, [view] if len(view) else [])
-        except (VaultClosedError, UploadLostError):
-            raise
-        except TransientError as error:
-            answer = self._asked_after(error, total)
-        return self._moved(answer, first, first + len(view))
+        first, end = self._offset, self._offset + len(view)
+        total = "*" if total_bytes is None else str(total_bytes)
+        if self._is_in_doubt:
+            kept = self._moved(self._put(f"bytes */{total}", []), first, end)
+            if kept or self.is_whole:
+                return kept
+        return self._moved(self._sent(view, first, end, total), first, end)
 
     def look(self, total: str | None = None) -> None:
         """Ask Drive how far it is.
@@ -122,11 +120,14 @@ class DriveUpload:
                 f"Google Drive: {self._session.name}: {self._offset} bytes of it are there, and Drive says that more "
                 "have to come; it is sent on"
             )
-        self._caller.stored(size_bytes)
-        return self._files.prove(self._document, self._session.name, size_bytes, sha256, may_withdraw=True)
+        found = self._files.prove(self._document, self._session.name, size_bytes, sha256, may_withdraw=True)
+        self._is_proven = True
+        return found
 
     def abandon(self) -> None:
-        """Forget what was sent; a file that was made of it unproven is withdrawn."""
+        """Forget what was sent; a file that was made of it and not proven is withdrawn."""
+        if self._is_proven:
+            return
         if self._document is not None:
             self._files.remove(self._session.remote_id)
             return
@@ -149,14 +150,25 @@ class DriveUpload:
             units=0,
             headers={"Content-Range": said},
             pieces=pieces,
-            fine=(308, *_GONE),
+            fine=(308, *_ENDED),
         )
-        if answer.status in _GONE:
+        if answer.status in _ENDED:
             raise UploadLostError(
                 f"Google Drive: {self._session.name}: Drive knows nothing of the half-sent file any more "
                 f"({answer.status}); it is begun anew"
             )
         return answer
+
+    def _sent(self, view: memoryview, first: int, end: int, total: str) -> Answer:
+        """Send a part; where nobody knows what became of it, Drive is asked."""
+        said = f"bytes {first}-{end - 1}/{total}" if end > first else f"bytes */{total}"
+        self._is_in_doubt = True
+        try:
+            return self._put(said, [view] if end > first else [])
+        except (VaultClosedError, UploadLostError):
+            raise
+        except TransientError as error:
+            return self._asked_after(error, total)
 
     def _asked_after(self, error: TransientError, total: str) -> Answer:
         """How far Drive is, after an attempt that nobody knows the end of."""
@@ -171,33 +183,30 @@ class DriveUpload:
         raise error
 
     def _moved(self, answer: Answer, first: int, end: int) -> int:
-        kept = end if answer.status in _DONE else self._kept(answer)
-        if answer.status in _DONE:
-            self._document = self._read(answer)
+        """How many bytes an answer says were taken.
+
+        Raises:
+            UploadLostError: it cannot be, between what was there and what was sent.
+        """
+        self._is_in_doubt = False
+        kept = self._kept(answer)
+        if self.is_whole:
+            # Whether it is as long as what was sent is for ``finish`` to say, which withdraws it otherwise.
+            kept = end
         if not first <= kept <= end:
             raise UploadLostError(
                 f"Google Drive: {self._session.name}: Drive has {kept} bytes of it, {first} were there before and "
                 f"{end - first} sent; it is begun anew"
             )
         self._offset = kept
-        self._rest(is_moving=kept > first or end == first)
         return kept - first
-
-    def _rest(self, *, is_moving: bool) -> None:
-        """Be patient with answers that take nothing, and not for ever."""
-        self._idle_answers = 0 if is_moving else self._idle_answers + 1
-        if not self._idle_answers:
-            return
-        error = TransientError(f"Google Drive: {self._session.name}: Drive takes nothing of it; it is sent on later")
-        delays = list(self._caller.patience.delays_s())
-        if self._idle_answers > len(delays):
-            raise error
-        self._caller.wait(self._caller.delay_s(error, delays[self._idle_answers - 1]), error)
 
     def _kept(self, answer: Answer) -> int:
         if answer.status in _DONE:
             self._document = self._read(answer)
-            return int(self._document.get("size", 0))
+            size_bytes = int(self._document.get("size", 0))
+            self._caller.stored(size_bytes)
+            return size_bytes
         found = _KEPT.fullmatch(answer.header("Range"))
         return int(found[1]) + 1 if found else 0
 

@@ -31,10 +31,10 @@ class DriveVault:
         timeout_s: longest silence of Google before an attempt counts as failed.
         patience: how often something that may be done twice is tried, and how long is waited in between.
         units_per_minute: of Drive's quota that this process may use.
+        part_bytes: of large files; a multiple of 256 KiB.
     """
 
     label = "drive"
-    part_bytes = PART_BYTES
     most_at_once_bytes = MOST_AT_ONCE_BYTES
     # Ids say nothing of names: they are drawn beforehand.
     draws_ids = True
@@ -47,7 +47,9 @@ class DriveVault:
         timeout_s: float = 60.0,
         patience: Backoff = PATIENCE,
         units_per_minute: float = UNITS_PER_MINUTE,
+        part_bytes: int = PART_BYTES,
     ) -> None:
+        self.part_bytes = part_bytes
         self._access = access
         self._caller = Caller(access, timeout_s=timeout_s, patience=patience, units_per_minute=units_per_minute)
         self._metadata = Metadata(self._caller)

@@ -32,10 +32,10 @@ FILE_FIELDS = frozenset(
     re.findall(
         r"\S+",
         "kind id name mimeType parents driveId trashed createdTime modifiedTime size md5Checksum sha1Checksum "
-        "sha256Checksum resourceKey webViewLink webContentLink appProperties properties description owners capabilities "
-        "shared ownedByMe spaces version starred explicitlyTrashed trashedTime fileExtension originalFilename "
-        "headRevisionId teamDriveId hasThumbnail thumbnailLink permissionIds shortcutDetails exportLinks "
-        "viewedByMe *",
+        "sha256Checksum resourceKey webViewLink webContentLink appProperties properties description owners "
+        "capabilities shared ownedByMe spaces version starred explicitlyTrashed trashedTime fileExtension "
+        "originalFilename headRevisionId teamDriveId hasThumbnail thumbnailLink permissionIds shortcutDetails "
+        "exportLinks viewedByMe *",
     )
 )
 
