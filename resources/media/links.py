@@ -2,14 +2,14 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
 from holdfast.media.items import MediaClass
 from holdfast.media.links import Link, LinksReport, OddLink
-from resources.postgres import Postgres, Transaction
+from resources.postgres import Postgres
 from resources.web.origin import Origin, Probed
 
 # Links asked before what they said is written down: what is lost if a run is killed.
@@ -59,7 +59,13 @@ def access_url(
 
 
 def ask_links(
-    postgres: Postgres, origin: Origin, *, most: int = 500, seconds: float = 60.0, workers: int = 8
+    postgres: Postgres,
+    origin: Origin,
+    *,
+    most: int = 2000,
+    seconds: float = 120.0,
+    workers: int = 8,
+    again: bool = False,
 ) -> LinksReport:
     """Ask the links whose last answer is too old, the most pressing first, and write down what they say.
 
@@ -71,10 +77,11 @@ def ask_links(
         most: how many links in this call.
         seconds: no link is asked any more after this long; those that are being asked come to an end.
         workers: how many at once.
+        again: also those whose last answer is still good.
     """
     ends_at_s = time.monotonic() + seconds
     with postgres.transaction() as db:
-        due = db.fetch("media_links/due", _Due, most=most + 1)
+        due = db.fetch("media_links/due", _Due, most=most + 1, again=again)
     asked: Counter[str] = Counter()
     with ThreadPoolExecutor(workers, thread_name_prefix="links") as pool:
         for at in range(0, min(len(due), most), _BATCH):
@@ -83,7 +90,7 @@ def ask_links(
             batch = list(pool.map(lambda link: _asked(origin, link), due[at : min(at + _BATCH, most)]))
             _note(postgres, batch)
             asked.update(one.said.state for one in batch)
-    return _report(postgres, asked, has_more=len(due) > asked.total())
+    return links_now(postgres, asked, has_more=len(due) > asked.total())
 
 
 def _asked(origin: Origin, link: _Due) -> _Asked:
@@ -104,18 +111,20 @@ def _note(postgres: Postgres, batch: Sequence[_Asked]) -> None:
         )
 
 
-def _report(postgres: Postgres, asked: Counter[str], *, has_more: bool) -> LinksReport:
+def links_now(postgres: Postgres, asked: Mapping[str, int] | None = None, *, has_more: bool = False) -> LinksReport:
+    """Where all files can be had now. Asks no link.
+
+    Args:
+        postgres: the primary.
+        asked: links that were just asked, by what they said.
+        has_more: whether others were due as well.
+    """
     with postgres.transaction() as db:
         counts = db.fetch("media_links/counts", _Count)
         return LinksReport(
-            asked={state: asked[state] for state in ("answers", "gone", "unclear")},
+            asked={state: (asked or {}).get(state, 0) for state in ("answers", "gone", "unclear")},
             has_more=has_more,
             served={(one.media_class, one.served_by): one.files for one in counts},
             switched=db.fetch("media_links/switched", OddLink, most=SHOWN),
-            unreachable=unreachable(db),
+            unreachable=db.fetch("media_links/unreachable", OddLink, most=SHOWN),
         )
-
-
-def unreachable(db: Transaction, most: int = SHOWN) -> list[OddLink]:
-    """Files that cannot be had anywhere, the most valuable first."""
-    return db.fetch("media_links/unreachable", OddLink, most=most)

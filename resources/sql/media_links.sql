@@ -1,8 +1,10 @@
 -- Links of media: which are asked next, what they said, and where each file can be had.
 
 -- name: due
--- Links that are to be asked now: the rescue window and what is past its deadline first, then what was never asked.
--- A link that has been dead for a week is not asked any more.
+-- Links that are to be asked now: the rescue window and what is past its deadline first, then what was never asked. A
+-- link is asked anew once a copy of its file was proven: from then on the copy can take over, and reading the file may
+-- have been the last that its origin allowed. A link that has been dead for a week is not asked any more.
+-- With "again", all of them, whatever they said last.
 -- Returns: item_id, url.
 select
     i.item_id,
@@ -10,11 +12,21 @@ select
 from holdfast.media_items as i
 where i.is_current
     and (
-        i.origin_checked_at is null
+        %(again)s
+        or i.origin_checked_at is null
         or i.origin_checked_at
         <= now() - holdfast.media_probe_every(i.origin_state, i.origin_gone_count, i.deadline_at, now())
+        or exists (
+            select from holdfast.media_copies as c
+            where c.item_id = i.item_id and c.verified_at >= i.origin_checked_at
+        )
     )
-    and not (i.origin_state = 'gone' and i.origin_gone_at < now() - interval '7 days' and i.origin_gone_count > 1)
+    and (
+        %(again)s
+        or i.origin_state <> 'gone'
+        or i.origin_gone_at >= now() - interval '7 days'
+        or i.origin_gone_count < 2
+    )
 order by i.deadline_at > now() + interval '1 day', i.origin_checked_at nulls first, i.deadline_at, i.item_id
 limit %(most)s;
 

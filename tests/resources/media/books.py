@@ -17,9 +17,9 @@ _ITEM = """
 """
 _COPY = """
     insert into holdfast.media_copies (item_id, vault, media_class, deadline_at, state, remote_id, name, size_bytes,
-        sha256, url, verified_at, missing_at)
+        sha256, url, verified_at)
     select item_id, %(vault)s, media_class, deadline_at, 'verified', %(vault)s || item_id, 'a/b.mp4', 7,
-        sha256('x'), %(url)s, now(), %(missing_at)s
+        sha256('x'), %(url)s, now()
     from holdfast.media_items
     where item_id = %(item_id)s
 """
@@ -45,5 +45,10 @@ def add_item(
     row.setdefault("origin_gone_at", NOW if row["origin_state"] == "gone" else None)
     (item_id,) = connection.execute(_ITEM, row).fetchone() or (0,)
     for vault, url in (copies or {}).items():
-        connection.execute(_COPY, {"item_id": item_id, "vault": vault, "url": url, "missing_at": None})
+        add_copy(connection, item_id, vault, url)
     return int(item_id)
+
+
+def add_copy(connection: psycopg.Connection[Any], item_id: int, vault: str, url: str | None) -> None:
+    """A verified copy of a file."""
+    connection.execute(_COPY, {"item_id": item_id, "vault": vault, "url": url})

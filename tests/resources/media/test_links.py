@@ -17,7 +17,7 @@ from resources.media.sample_origin import SampleOrigin
 from resources.migrations import migrate
 from resources.postgres import Postgres
 from resources.web.origin import Origin
-from tests.resources.media.books import NOW, add_item
+from tests.resources.media.books import NOW, add_copy, add_item
 from tests.resources.media.test_sample_origin import files, folder  # noqa: F401  fixtures
 
 VAULTS = ("drive", "folder", "s3")
@@ -194,6 +194,7 @@ def test_links_are_asked_and_what_they_say_is_kept(
     again = ask_links(Postgres(database_url), origin)
     assert sum(again.asked.values()) == 0
     assert not again.has_more
+    assert sum(ask_links(Postgres(database_url), origin, again=True).asked.values()) == 3
 
 
 def test_a_dead_link_is_asked_again_after_ten_minutes_and_given_up_after_a_week(
@@ -211,6 +212,17 @@ def test_a_dead_link_is_asked_again_after_ten_minutes_and_given_up_after_a_week(
     assert states(connection)["1"] == ("gone", 3, False)
     (nobody,) = ask_links(postgres, origin).unreachable
     assert (nobody.source_id, nobody.served_by) == ("1", "")
+
+
+def test_a_link_is_asked_anew_once_a_copy_was_proven(
+    connection: psycopg.Connection[Any], database_url: str, server: SampleOrigin, origin: Origin
+) -> None:
+    item_id = add_item(connection, 1, url=f"{server.url}/{FILES[0].path}")
+    postgres = Postgres(database_url)
+    asked = [ask_links(postgres, origin).asked["answers"]]
+    add_copy(connection, item_id, "folder", "file:///v/1.mp4")
+    asked += [ask_links(postgres, origin).asked["answers"] for _ in range(2)]
+    assert asked == [1, 1, 0]
 
 
 def test_a_link_that_comes_back_is_alive(
