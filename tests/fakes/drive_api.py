@@ -120,6 +120,7 @@ class Api:
             file.app_properties |= metadata.get("appProperties", {})
             if "addParents" in request.query:
                 file.parent = self._world.seen(request.principal, request.query["addParents"], request.query).id
+            self._world.index(file)
         return self._file(file, request)
 
     def delete(self, request: Request, _: Fault | None) -> Response:

@@ -6,7 +6,8 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +29,8 @@ RIGHTS = {
     "writer": {"read", "add"},
     "reader": {"read"},
 }
+NAME_IS = re.compile(r"name *= *'([^']*)'")
+IN_PARENTS = re.compile(r"'([^']+)' in parents")
 FILE_FIELDS = frozenset(
     re.findall(
         r"\S+",
@@ -98,6 +101,10 @@ class World:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.files: dict[str, File] = {}
+        # Where to look first, so that a question costs no more with many files; a renamed file is under both names.
+        self._named: dict[str, dict[str, File]] = {}
+        self._below: dict[str, dict[str, File]] = {}
+        self._owned_bytes: Counter[str] = Counter()
         self.drives: dict[str, Drive] = {}
         self.shared: dict[str, dict[str, str]] = {}
         self.generated: set[str] = set()
@@ -111,14 +118,14 @@ class World:
         self.my_folder = self.add_folder("Media", self.my_drive).id
         drive = Drive(new_id("0A"), "Acme media", {SERVICE_ACCOUNT: "fileOrganizer", USER: "organizer"})
         self.drives[drive.id] = drive
-        self.files[drive.id] = File(drive.id, "Drive", FOLDER, "", "", drive=drive.id)
+        self._keep(File(drive.id, "Drive", FOLDER, "", "", drive=drive.id))
         self.shared_drive = drive.id
         self.shared_folder = self.add_folder("Backups", drive.id).id
         self.share(self.my_folder, SERVICE_ACCOUNT, "writer")
 
     def _top(self, owner: str, name: str) -> str:
         top = File(new_id("0A"), name, FOLDER, "", owner)
-        self.files[top.id] = top
+        self._keep(top)
         return top.id
 
     def share(self, file_id: str, principal: str, role: str) -> None:
@@ -129,7 +136,7 @@ class World:
         """A folder that has been there all along."""
         above = self.files[parent]
         folder = File(new_id(), name, FOLDER, parent, above.owner, drive=above.drive)
-        self.files[folder.id] = folder
+        self._keep(folder)
         return folder
 
     def add_file(self, name: str, content: bytes, parent: str, mime: str = "application/octet-stream") -> File:
@@ -138,7 +145,7 @@ class World:
         file = File(new_id(), name, mime, parent, above.owner, drive=above.drive, size=len(content), content=content)
         file.md5 = hashlib.md5(content).hexdigest()
         file.sha256 = hashlib.sha256(content).hexdigest()
-        self.files[file.id] = file
+        self._keep(file)
         return file
 
     def ids(self, count: int) -> list[str]:
@@ -217,7 +224,7 @@ class World:
 
     def usage(self, principal: str) -> int:
         """Bytes of what somebody owns, the bin included."""
-        return sum(file.size for file in list(self.files.values()) if file.owner == principal)
+        return self._owned_bytes[principal]
 
     def check_id(self, file_id: str) -> None:
         """Whether a new file may have this id.
@@ -244,15 +251,27 @@ class World:
             file.visible_s = self._tick + self.list_lag_s
             file.owner = "" if parent.drive else principal
             file.hidden_sha256 = self.hidden_sha256
-            self.files[file.id] = file
+            self._keep(file)
             self.used.add(file.id)
         return file
+
+    def _keep(self, file: File) -> None:
+        self.files[file.id] = file
+        self._owned_bytes[file.owner] += file.size
+        self.index(file)
+
+    def index(self, file: File) -> None:
+        """Let it be found by its name and its folder as they are now."""
+        self._named.setdefault(file.name, {})[file.id] = file
+        self._below.setdefault(file.parent, {})[file.id] = file
 
     def delete(self, file_id: str) -> None:
         """For good, with everything below; the id is not free again."""
         with self.lock:
-            below = [file.id for file in self.files.values() if file.parent == file_id]
+            below = [file.id for file in self._below.get(file_id, {}).values() if file.parent == file_id]
             gone = self.files.pop(file_id, None)
+            if gone is not None:
+                self._owned_bytes[gone.owner] -= gone.size
             if gone is not None and isinstance(gone.content, Path):
                 gone.content.unlink(missing_ok=True)
         for child in below:
@@ -278,7 +297,7 @@ class World:
     def listed(self, principal: str, query: dict[str, str]) -> Iterator[File]:
         """What a listing may show by now."""
         with self.lock:
-            files = list(self.files.values())
+            files = [file for file in self._candidates(query.get("q", "")) if file.id in self.files]
         has_drives = query.get("includeItemsFromAllDrives", query.get("includeTeamDriveItems")) == "true"
         now_s = time.time()
         for file in files:
@@ -288,6 +307,18 @@ class World:
                 continue
             if self.role(principal, file):
                 yield file
+
+    def _candidates(self, question: str) -> Iterable[File]:
+        """At least those that the question can be about."""
+        names = NAME_IS.findall(question)
+        parents = IN_PARENTS.findall(question)
+        if " or " in question or "not " in question:
+            return list(self.files.values())
+        if len(names) == 1 and "\\" not in names[0]:
+            return list(self._named.get(names[0], {}).values())
+        if len(parents) == 1 and parents[0] != "root":
+            return list(self._below.get(parents[0], {}).values())
+        return list(self.files.values())
 
     def document(self, file: File, principal: str) -> dict[str, Any]:
         """A file as Drive describes it, everything of it."""
