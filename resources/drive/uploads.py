@@ -114,7 +114,7 @@ class DriveUpload:
         """The file, once Drive's size and sha256 equal what was sent."""
         size_bytes = self._offset
         if self._document is None:
-            self.look(str(size_bytes))
+            self.look(str(size_bytes) if self._session.size_bytes is None else None)
         if self._document is None:
             raise TransientError(
                 f"Google Drive: {self._session.name}: {self._offset} bytes of it are there, and Drive says that more "

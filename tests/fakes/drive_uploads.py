@@ -172,6 +172,8 @@ class Uploads:
         if first is not None and last is not None:
             self._check(session, request, first, last, total)
             self._receive(session, request, fault, is_last=total is not None and last + 1 == total)
+        elif total is not None and total != (session.total or total):
+            raise RefusedError(self._violated(f"asked about {total} bytes, announced were {session.total}"))
         if total is not None and session.sink.size == total:
             return self._finish(session)
         return self._so_far(session)
