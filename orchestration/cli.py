@@ -13,6 +13,7 @@ from orchestration.cli_baselines import baselines
 from orchestration.cli_consistency import consistency
 from orchestration.cli_health import breakers, health
 from orchestration.cli_metrics import metrics
+from orchestration.cli_restore import restore
 from orchestration.cli_scenarios import scenarios
 from orchestration.cli_schema import schema
 from orchestration.cli_servers import servers
@@ -136,6 +137,7 @@ cli.add_command(schema)
 cli.add_command(health)
 cli.add_command(breakers)
 cli.add_command(consistency)
+cli.add_command(restore)
 
 
 def main() -> None:

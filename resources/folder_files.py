@@ -1,6 +1,8 @@
 """Files of a folder vault: made durable, read back from the disk, given a name that nobody else has."""
 
+import contextlib
 import errno
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
@@ -15,6 +17,9 @@ _SHA256_LETTERS: Final = 64
 # Network and memory-stick file systems that have no hard links.
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
 
+# File systems that know no locks: there a second writer is noticed by the checksum at the end.
+_NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
+
 
 def sync(folder: Path) -> None:
     """Make a file's new name as durable as its bytes."""
@@ -28,6 +33,37 @@ def sync(folder: Path) -> None:
 def partial_of(target: Path, remote_id: str) -> Path:
     """Where a file grows until it is whole: beside its name, hidden, one for each remote id."""
     return target.with_name(f"{PARTIAL}{hashlib.sha256(remote_id.encode()).hexdigest()[:32]}")
+
+
+def open_alone(path: Path, *, makes: bool) -> int:
+    """Open a file for reading and writing that nobody else has open so; its lock ends with its handle.
+
+    Raises:
+        FileNotFoundError: it is not there and is not to be made.
+        BlockingIOError: another process, or another thread, has it.
+    """
+    while True:
+        handle = os.open(path, os.O_RDWR | (os.O_CREAT if makes else 0), 0o644)
+        try:
+            _lock(handle)
+            # It may have got its name, or been withdrawn, while we waited.
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(handle), path.stat()):
+                    return handle
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)
+
+
+def _lock(handle: int) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
 
 
 def sha256_of(handle: int) -> bytes:

@@ -1,20 +1,15 @@
 """A file on its way into a folder vault: it grows beside its name, hidden, and gets the name when it is proven."""
 
-import contextlib
-import errno
-import fcntl
 import os
 from pathlib import Path
 from typing import Final
 
 from holdfast.errors import ConflictError, DamagedCopyError, TransientError, UploadLostError
 from holdfast.media.vaults import Buffer, NewFile, Stored
-from resources.folder_files import give_name, note_sum, partial_of, sha256_at, sha256_of
+from resources.folder_files import give_name, note_sum, open_alone, partial_of, sha256_at, sha256_of
 from resources.folder_place import Place
 
 _FORM: Final = "folder 1 "
-# File systems that know no locks: there a second writer is noticed by the checksum at the end.
-_NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 
 
 class FolderUpload:
@@ -118,37 +113,20 @@ class FolderUpload:
 
     def _open(self, *, is_new: bool) -> int:
         self._target.parent.mkdir(parents=True, exist_ok=True)
-        while True:
-            try:
-                handle = os.open(self._partial, os.O_RDWR | (os.O_CREAT if is_new else 0), 0o644)
-            except FileNotFoundError:
-                raise UploadLostError(
-                    f"vault {self._place.folder}: nothing of {self._file.name}, half sent, is there any more"
-                ) from None
-            try:
-                self._lock(handle)
-                # It may have become a whole file, or been withdrawn, while we waited for the lock.
-                with contextlib.suppress(FileNotFoundError):
-                    if os.path.samestat(os.fstat(handle), os.stat(self._partial)):
-                        if is_new:
-                            os.ftruncate(handle, 0)
-                        return handle
-            except BaseException:
-                os.close(handle)
-                raise
-            os.close(handle)
-
-    def _lock(self, handle: int) -> None:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            handle = open_alone(self._partial, makes=is_new)
+        except FileNotFoundError:
+            raise UploadLostError(
+                f"vault {self._place.folder}: nothing of {self._file.name}, half sent, is there any more"
+            ) from None
         except BlockingIOError:
             raise TransientError(
                 f"vault {self._place.folder}: {self._file.name} is being written by another process; nothing was "
                 "changed. Its attempt ends by itself"
             ) from None
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                raise
+        if is_new:
+            os.ftruncate(handle, 0)
+        return handle
 
 
 def conflict(place: Place, name: str) -> ConflictError:

@@ -1,7 +1,7 @@
 """The bytes of a copy, over as many lines as that takes."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Final
 
 from holdfast.errors import StoppedError, ThrottledError, TransientError, VaultClosedError
@@ -14,7 +14,7 @@ _BLOCK_BYTES: Final = 1 << 20
 
 def blocks(
     vault: MediaVault, remote_id: str, *, offset: int = 0, stop: threading.Event, backoff: Backoff = BACKOFF
-) -> Iterator[memoryview]:
+) -> Generator[memoryview, None, None]:
     """The bytes of a copy from ``offset`` on; a line that breaks is opened anew where it broke.
 
     Each block is the same buffer: it is used before the next is asked for.
