@@ -6,6 +6,7 @@ Tables of other names are put here; what is not in both stores is told by ``stor
 from typing import Final
 
 from holdfast.consistency.tables import ComparedTable
+from holdfast.media.items import MediaSource
 from holdfast.schema.wishes import IndexWish, SchemaWish
 
 # Applications write a story to either store and stamp updated_at: the newer row is the truth, whichever store has it.
@@ -38,4 +39,14 @@ SCHEMA_WISHES: Final[tuple[SchemaWish, ...]] = (
     SchemaWish(name="VideoAsset"),
     SchemaWish(name="gen_videos"),
     SchemaWish(name="gen_images"),
+)
+
+# Files that expire: each row's link, and what it is worth. Copies go into every one of its vaults that is configured;
+# leave one out (vaults=("drive",)) where a class is too large or not worth it.
+MEDIA_SOURCES: Final[tuple[MediaSource, ...]] = (
+    MediaSource(
+        table="gen_videos", media_class="upscale", kind="video", url="upscale_video_url", size="upscale_file_size"
+    ),
+    MediaSource(table="gen_videos", media_class="regular", kind="video", url="video_url", size="file_size"),
+    MediaSource(table="gen_images", media_class="images", kind="image", url="image_url", size="file_size"),
 )

@@ -141,13 +141,18 @@ select
         select coalesce(left(source_id, 60), '?') || ': ' || problem from link where problem is not null order by source_id limit 20
     );
 
+-- name: analyze
+-- Let the planner know of many new rows now, not when the server gets round to it.
+-- Returns: nothing.
+analyze holdfast.media_items, holdfast.media_copies;
+
 -- name: add_columns
 -- Add the columns that are missing: nothing is rewritten, and the table is locked for a moment only.
 alter table {table} {columns};
 
 -- name: add_column
 -- A piece.
-add column if not exists {name} {type}
+add column if not exists {column} {type}
 
 -- name: told
 -- A piece: what the rows of a table are told of their files: of the most valuable one each row has now.
