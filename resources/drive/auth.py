@@ -20,6 +20,7 @@ from resources.drive.lines import Lines
 SCOPE: Final = "https://www.googleapis.com/auth/drive"
 # A token is replaced this long before it ends: a request that is under way must not outlive it.
 _EARLY_S: Final = 240.0
+_LATER: Final = (408, 429)
 
 _SERVICE_ACCOUNT: Final = {
     "invalid_grant": "Google does not take the service account's key: it was deleted, belongs to another account than "
@@ -161,6 +162,9 @@ class Login:
             if isinstance(error, VaultClosedError):
                 raise
             raise google.auth.exceptions.TransportError(str(error)) from None  # type: ignore[no-untyped-call]
+        if answer.status in _LATER or answer.status >= 500:
+            # Told so, google-auth leaves it alone: how often it is tried again is not its to say.
+            raise google.auth.exceptions.TransportError(str(answer.status))  # type: ignore[no-untyped-call]
         return _Answered(answer.status, answer.headers, answer.body)
 
     def _refused(self, error: Any) -> HoldfastError:
