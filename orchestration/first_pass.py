@@ -5,7 +5,7 @@ import io
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -75,10 +75,10 @@ def materialize_all(definitions: dg.Definitions, instance: dg.DagsterInstance, l
     outcomes = []
     with log.open("a", encoding="utf-8") as into, _quiet(into):
         for keys in _sets(definitions):
-            outcome, warnings = _materialize(job, instance, definitions, keys, log)
-            outcomes.append(outcome)
-            for line in (str(outcome), *(f"  warning: {warning}" for warning in warnings)):
-                say(line)
+            for outcome, warnings in _made(job, instance, definitions, keys, log):
+                outcomes.append(outcome)
+                for line in (str(outcome), *(f"  warning: {warning}" for warning in warnings)):
+                    say(line)
     return outcomes
 
 
@@ -121,14 +121,31 @@ def _sets(definitions: dg.Definitions) -> Iterator[list[dg.AssetKey]]:
             yield together
 
 
-def _materialize(
+def _made(
     job: dg.JobDefinition, instance: dg.DagsterInstance, definitions: dg.Definitions, keys: list[dg.AssetKey], log: Path
-) -> tuple[Outcome, list[str]]:
-    name = ", ".join(key.to_user_string() for key in keys)
+) -> Iterator[tuple[Outcome, list[str]]]:
+    """All of an asset; of one in parts, each part that is always there, or the newest of those that time brings."""
     partitions = definitions.resolve_asset_graph().get(keys[0]).partitions_def
-    partition_key = partitions.get_last_partition_key() if partitions else None
-    if partitions and partition_key is None:
-        return Outcome(asset=name, seconds=0, skipped="it has no partition yet"), []
+    if isinstance(partitions, dg.StaticPartitionsDefinition):
+        for part in partitions.get_partition_keys():
+            outcome, warnings = _materialize(job, instance, keys, part, log)
+            yield replace(outcome, asset=f"{outcome.asset} {part}"), warnings
+        return
+    newest = partitions.get_last_partition_key() if partitions else None
+    if partitions and newest is None:
+        yield Outcome(asset=_name(keys), seconds=0, skipped="it has no partition yet"), []
+    else:
+        yield _materialize(job, instance, keys, newest, log)
+
+
+def _name(keys: Sequence[dg.AssetKey]) -> str:
+    return ", ".join(key.to_user_string() for key in keys)
+
+
+def _materialize(
+    job: dg.JobDefinition, instance: dg.DagsterInstance, keys: list[dg.AssetKey], partition_key: str | None, log: Path
+) -> tuple[Outcome, list[str]]:
+    name = _name(keys)
     began_s = time.monotonic()
     try:
         result = job.execute_in_process(
