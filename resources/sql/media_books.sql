@@ -353,3 +353,42 @@ where looked_at is not null;
 -- Returns: one row.
 select count(*)
 from holdfast.media_items;
+
+-- name: writes
+-- A number that grows with every committed write to a table.
+-- Returns: one row; null where the server does not count, or not for this kind of table.
+select s.n_tup_ins + s.n_tup_upd
+from pg_catalog.pg_stat_all_tables as s
+inner join pg_catalog.pg_class as c on c.oid = s.relid and c.relkind = 'r'
+where s.schemaname = %(schema)s and s.relname = %(name)s and current_setting('track_counts')::boolean;
+
+-- name: waits
+-- Whether a copy of a class could be claimed now, in these vaults.
+-- Returns: one row: in these, among what expires within a day, in any vault, earliest deadline of what waits.
+select
+    exists (
+        select 1
+        from holdfast.media_copies
+        where is_required and state in ('pending', 'leased', 'uploading') and media_class = %(media_class)s
+            and vault = any(%(vaults)s::text[]) and case when state = 'pending' then next_attempt_at else lease_until end <= now()
+    ) as has_due,
+    exists (
+        select 1
+        from holdfast.media_copies
+        where is_required and state in ('pending', 'leased', 'uploading') and media_class = %(media_class)s
+            and deadline_at <= now() + interval '24 hours'
+            and case when state = 'pending' then next_attempt_at else lease_until end <= now()
+    ) as has_urgent,
+    exists (
+        select 1
+        from holdfast.media_copies
+        where is_required and state in ('pending', 'leased', 'uploading') and media_class = %(media_class)s
+            and case when state = 'pending' then next_attempt_at else lease_until end <= now()
+    ) as has_due_anywhere,
+    (
+        select deadline_at
+        from holdfast.media_copies
+        where is_required and state in ('pending', 'leased', 'uploading') and media_class = %(media_class)s
+        order by deadline_at
+        limit 1
+    ) as next_deadline_at;
