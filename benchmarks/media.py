@@ -23,7 +23,7 @@ import psycopg
 from benchmarks import media_peers as peers
 from benchmarks.media_peers import Rclone, Spent
 from benchmarks.report import Line, processor, say, show
-from benchmarks.stack import database, folder, options
+from benchmarks.stack import database, folder, options, postgres_server
 
 _IMAGE_BYTES = 293_000
 _LOGIN = "oauth"
@@ -34,6 +34,7 @@ class Stage:
     """Both servers, and the files of the origin."""
 
     home: Path
+    books: str
     drive: str
     origin: str
     login: dict[str, str]
@@ -162,9 +163,8 @@ def slow(servers: Stage) -> Iterator[Line]:
 def ours(servers: Stage, paths: Sequence[str], workers: int) -> Spent:
     """A run of the backup over these files of the origin, in books of its own."""
     kind, media_class = ("image", "images") if ".png" in paths[0] else ("video", "upscale")
-    with database(_BOOKS[0]) as url:
-        with psycopg.connect(url) as db:
-            db.execute(_ITEMS, {"urls": [servers.origin + path for path in paths], "kind": kind, "class": media_class})
+    with database(servers.books) as url:
+        insert_items(url, [servers.origin + path for path in paths], kind, media_class)
         login = servers.home / "login.json"
         login.write_text(json.dumps(servers.login))
         command = [sys.executable, "-m", "benchmarks.media_client", "--database-url", url, "--login", str(login)]
@@ -176,17 +176,23 @@ def ours(servers: Stage, paths: Sequence[str], workers: int) -> Spent:
         )
     if ran.returncode:
         raise RuntimeError(ran.stderr[-1000:])
-    told = json.loads(ran.stdout)
+    told = json.loads(ran.stdout.splitlines()[-1])
     assert told["verified"] == len(paths), told
     return Spent(told["seconds"], told["cpu_s"], told["grown_mb"])
 
 
-_BOOKS: list[str] = []
+def insert_items(url: str, urls: Sequence[str], kind: str, media_class: str) -> None:
+    """Put files into the books, each with a copy to be made in Drive."""
+    with psycopg.connect(url) as db:
+        db.execute(_ITEMS, {"urls": list(urls), "kind": kind, "class": media_class})
+        db.execute("analyze holdfast.media_items, holdfast.media_copies")
+
+
 _ITEMS = """
 with found as (
     insert into holdfast.media_items (source_table, source_id, media_class, kind, url, url_key, created_at, deadline_at)
-    select 'bench', n::text, %(class)s, %(kind)s, url, url, now(), now() + interval '7 days'
-    from unnest(%(urls)s::text[]) with ordinality as given (url, n)
+    select 'bench', md5(url), %(class)s, %(kind)s, url, url, now(), now() + interval '7 days'
+    from unnest(%(urls)s::text[]) as url
     returning item_id, media_class, deadline_at
 )
 insert into holdfast.media_copies (item_id, vault, media_class, deadline_at)
@@ -197,8 +203,6 @@ select item_id, 'drive', media_class, deadline_at from found
 @contextmanager
 def stage(home: Path, mib: int, images: int) -> Iterator[Stage]:
     """Start both servers and PostgreSQL."""
-    from benchmarks.stack import postgres_server
-
     served = home / "served"
     served.mkdir()
     for name, size in (("large", mib), ("m64", 64), ("m2048", 2048 if mib > 64 else 128)):
@@ -214,9 +218,10 @@ def stage(home: Path, mib: int, images: int) -> Iterator[Stage]:
         _process("tests.fakes.drive", "--port", "0", "--discard") as drive,
         _process("tests.fakes.origins", str(served)) as origin,
     ):
-        _BOOKS[:] = [books]
         login = drive["logins"][_LOGIN]
-        yield Stage(home, drive["url"], origin["url"], login, _token(login))
+        servers = Stage(home, books, drive["url"], origin["url"], login, _token(login))
+        servers.tell(quota_bytes=1 << 50)
+        yield servers
 
 
 def _film(path: Path, size: int) -> None:

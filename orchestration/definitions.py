@@ -20,6 +20,8 @@ from assets.consistency.health import storage_health
 from assets.consistency.repair import consistency_repair
 from assets.consistency.report import consistency_report
 from assets.consistency.schema import storage_schema
+from assets.media.backup import media_backup
+from assets.media.inventory import media_inventory
 from assets.metrics.checks import no_cycle_was_lost, rollups_equal_their_samples, the_last_hour_is_complete
 from assets.metrics.history import server_metrics_history
 from assets.metrics.keeping import server_metrics_chunks, server_metrics_retention
@@ -31,11 +33,13 @@ from orchestration.drill import EmbeddedStage
 from orchestration.schedules import JOBS, SCHEDULES
 from orchestration.settings import Settings, load
 from orchestration.wiring import collector
+from orchestration.wiring_media import vault_variables
 from resources.cycles import CyclesResource
 from resources.dagster_log import DagsterLogResource
 from resources.folder_resource import FolderVaultResource
 from resources.guards.breakers_resource import BreakersResource
 from resources.health.resource import HealthResource
+from resources.media.vaults_resource import MediaVaultsResource, OriginResource
 from resources.metrics.dashboard import DashboardResource
 from resources.metrics.retention import RetentionResource
 from resources.postgres_resource import PostgresResource
@@ -53,6 +57,7 @@ def resources(settings: Settings) -> dict[str, object]:
     stores = StoresResource(
         a_url=dg.EnvVar("DATABASE_URL"), b_url=dg.EnvVar("SUPABASE_DB_URL") if settings.supabase_db_url else ""
     )
+    given = {name: dg.EnvVar(variable) for name, variable in vault_variables(settings).items()}
     return {
         "postgres": postgres,
         "stores": stores,
@@ -83,6 +88,8 @@ def resources(settings: Settings) -> dict[str, object]:
             dsn=dg.EnvVar("DATABASE_URL"),
         ),
         "vault": FolderVaultResource(folder=str(settings.vault)),
+        "media_vaults": MediaVaultsResource(folder=str(settings.media_vault_folder or ""), **given),
+        "media_origin": OriginResource(allowed_hosts=settings.media_allowed_hosts),
         "dagster_log": DagsterLogResource(dsn=dg.EnvVar("DAGSTER_DATABASE_URL"), keep_days=settings.event_log_days),
     }
 
@@ -111,6 +118,8 @@ def defs() -> dg.Definitions:
             consistency_repair,
             storage_health,
             storage_schema,
+            media_inventory,
+            media_backup,
         ],
         asset_checks=[
             no_cycle_was_lost,

@@ -22,7 +22,7 @@ class Ask:
         limit: files; None: no limit. Likewise the others.
         max_bytes: as the rows say that files have; a file without a size counts nothing.
         max_seconds: then what is half-sent is left for the next run.
-        workers: transfers at once.
+        workers: large files at once; twice as many small ones besides.
         only_urgent: only what expires within 24 hours.
     """
 

@@ -15,13 +15,13 @@ from resources.media.waiting import Patience
 from resources.media.workers import Done, Workers
 from resources.web.origin import Origin
 
-_BEAT_S: Final = 30.0
 _SAY_S: Final = 10.0
 _TICK_S: Final = 1.0
+_SETTLE_S: Final = 1.0
 # Enough to keep workers busy between two settlements; few enough to be soon free again when a run is killed.
-_BATCH: Final = 64
-# Large files are claimed a few at a time: what one run holds, no other can take.
-_BATCH_BYTES: Final = 256_000_000
+_BATCH: Final = 128
+# Files larger than this on average are claimed as they are needed: what one run holds, no other can take.
+_SMALL_BYTES: Final = 4_000_000
 Say = Callable[[str], None]
 
 
@@ -76,6 +76,9 @@ class _Run:
         self._held: dict[tuple[int, str], Claim] = {}
         self._items = 0
         self._bytes_claimed = 0
+        self._unsettled: list[Done] = []
+        self._settled_s = self._began_s
+        self._batch = 2 * ask.workers
         self._room: dict[str, int] = {}
         self._usable: list[str] = []
         self.report = Report(media_class=ask.media_class)
@@ -103,25 +106,36 @@ class _Run:
         """Claim, hand out, settle; until there is nothing left to claim and nothing on its way."""
         due = self._queue.due(self._ask.media_class, self._usable)
         self.report.due_items, self.report.due_bytes = due.items, due.bytes
+        is_small = due.bytes < due.items * _SMALL_BYTES
+        self._batch = self._workers.count + 2 * _BATCH if is_small else 2 * self._ask.workers
         has_more = True
         while has_more or self._held:
             if self._is_over():
                 has_more = False
                 self._workers.stop.set()
-            if has_more and len(self._held) < 2 * self._ask.workers:
+            if has_more and len(self._held) <= self._batch // 2:
                 has_more = self._claim()
-            self.settle(self._workers.done(0.2 if self._held else 0))
+            self._take_in(self._workers.done(0.2 if self._held else 0))
             self._keep_up()
 
+    def _take_in(self, done: Sequence[Done]) -> None:
+        """Take note of what was done; it goes into the books many at a time, and soon."""
+        self._unsettled += done
+        is_old = time.monotonic() - self._settled_s >= _SETTLE_S
+        if len(self._unsettled) >= min(_BATCH, max(len(self._held), 1)) or is_old:
+            self.settle([])
+
     def settle(self, done: Sequence[Done]) -> None:
-        """Write into the books what came of some work."""
-        for work, results in done:
+        """Write into the books what came of this work, and of all before it."""
+        finished, self._unsettled = [*self._unsettled, *done], []
+        self._settled_s = time.monotonic()
+        for work, results in finished:
             self.report.add(work.item, results)
             self._workers.meter.forget(work)
             self._items += 1
             for claim in work.claims:
                 self._held.pop((claim.item_id, claim.vault), None)
-        if results := [result for _, found in done for result in found]:
+        if results := [result for _, found in finished for result in found]:
             self._queue.settle(results)
         for error in self._workers.meter.newly_closed().values():
             self._close(error)
@@ -140,7 +154,9 @@ class _Run:
     def _claim(self) -> bool:
         """Take on more work; whether there may be more after that."""
         ask = self._ask
-        most = _BATCH if ask.limit is None else min(_BATCH, ask.limit - self.report.claimed_items)
+        most = self._batch - len(self._held)
+        if ask.limit is not None:
+            most = min(most, ask.limit - self.report.claimed_items)
         left = None if ask.max_bytes is None else ask.max_bytes - self._bytes_claimed
         if most <= 0 or not self._usable or (left is not None and left <= 0):
             return False
@@ -149,7 +165,7 @@ class _Run:
             media_class=ask.media_class,
             most=most,
             only_urgent=ask.only_urgent,
-            max_bytes=_BATCH_BYTES if left is None else min(left, _BATCH_BYTES),
+            max_bytes=left,
         )
         for work in self._with_ids(works):
             self.report.claimed_items += 1
@@ -227,7 +243,7 @@ class _Run:
 
     def _keep_up(self) -> None:
         now_s = time.monotonic()
-        if now_s - self._beaten_s >= _BEAT_S:
+        if now_s - self._beaten_s >= self._queue.lease_s / 4:
             self._beaten_s = now_s
             self._queue.heartbeat(list(self._held.values()), self._workers.meter.sent_of_each())
         if now_s - self._ticked_s >= _TICK_S:

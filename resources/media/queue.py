@@ -86,6 +86,11 @@ class Queue:
         self._lock = threading.Lock()
         self._projector = Projector()
 
+    @property
+    def lease_s(self) -> float:
+        """How long a claim lasts without a heartbeat, in seconds."""
+        return self._lease_s
+
     def claim(
         self,
         *,

@@ -23,6 +23,7 @@ BLOCK_BYTES: Final = 8 << 20
 # A vault that fails so often in a row is left alone for a while: every item would wait for it in vain.
 _FAILURES: Final = 3
 _REST: Final = timedelta(minutes=5)
+_SMALL_PER_LARGE: Final = 2
 
 Done = tuple[Work, list[Result]]
 
@@ -75,7 +76,11 @@ class Meter:
 
 
 class Workers:
-    """Threads that take work and give results, until they are told to stop."""
+    """Threads that take work and give results, until they are told to stop.
+
+    Large files have lanes of their own: a few at once fill the line. A small one mostly waits for answers, so more of
+    them are under way.
+    """
 
     def __init__(
         self,
@@ -85,30 +90,37 @@ class Workers:
         placing: Placing,
         patience: Callable[[threading.Event], Patience],
     ) -> None:
+        """Start them.
+
+        Args:
+            count: large files at once; twice as many small ones besides.
+            origin: where links lead.
+            vaults: by label.
+            placing: the books.
+            patience: how patient vaults are dealt with, until the event is set.
+        """
         self.stop = threading.Event()
         self.meter = Meter()
-        self._todo: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._large: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._small: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[Done] = queue.SimpleQueue()
-        self._count = count
-        self._tools = lambda: Tools(
-            origin=origin,
-            vaults=vaults,
-            placing=placing,
-            stop=self.stop,
-            patience=patience(self.stop),
-            buffers=Buffers(BLOCK_BYTES, BUFFERS),
-            sent=self.meter.sent,
-            told=self.meter.told,
-        )
-        self._threads = [
-            threading.Thread(target=self._run, name=f"media-worker-{number}", daemon=True) for number in range(count)
-        ]
-        for thread in self._threads:
+        self._origin, self._vaults, self._placing, self._patience = origin, vaults, placing, patience
+        lanes = [self._large] * count + [self._small] * (_SMALL_PER_LARGE * count)
+        self._threads = [(threading.Thread(target=self._run, args=(lane,), daemon=True), lane) for lane in lanes]
+        for thread, _ in self._threads:
             thread.start()
+
+    @property
+    def count(self) -> int:
+        """Transfers that can be under way at once."""
+        return len(self._threads)
 
     def give(self, work: Work) -> None:
         """Work to be done."""
-        self._todo.put(work)
+        item = work.item
+        size = item.size_bytes or item.expected_bytes
+        is_small = item.kind == "image" if size is None else size <= BLOCK_BYTES
+        (self._small if is_small else self._large).put(work)
 
     def done(self, wait_s: float) -> list[Done]:
         """What is done by now; waits for the first so long."""
@@ -122,14 +134,26 @@ class Workers:
 
     def close(self) -> None:
         """Let each finish what it does, and end; with ``stop`` set that is the part it sends now."""
-        for _ in self._threads:
-            self._todo.put(None)
-        for thread in self._threads:
+        for _, lane in self._threads:
+            lane.put(None)
+        for thread, _ in self._threads:
             thread.join()
 
-    def _run(self) -> None:
+    def _tools(self) -> Tools:
+        return Tools(
+            origin=self._origin,
+            vaults=self._vaults,
+            placing=self._placing,
+            stop=self.stop,
+            patience=self._patience(self.stop),
+            buffers=Buffers(BLOCK_BYTES, BUFFERS),
+            sent=self.meter.sent,
+            told=self.meter.told,
+        )
+
+    def _run(self, lane: "queue.SimpleQueue[Work | None]") -> None:
         tools = self._tools()
-        while (work := self._todo.get()) is not None:
+        while (work := lane.get()) is not None:
             self._done.put((work, _carry_out(tools, work)))
 
 
