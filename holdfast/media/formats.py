@@ -108,13 +108,10 @@ def _of_brands(name: bytes, brands: bytes) -> str:
 
 
 def _has_what_it_needs(content_type: str, seen: set[bytes]) -> None:
-    if content_type.startswith("image/"):
-        needed, has = "meta", bool(seen & {b"meta", b"moov"})
-    else:
-        needed, has = "moov and mdat", seen >= {b"moov", b"mdat"}
-    if not has:
+    table = b"meta" if content_type.startswith("image/") and b"moov" not in seen else b"moov"
+    if not seen >= {table, b"mdat"}:
         found = ", ".join(sorted(name.decode() for name in seen)) or "neither"
-        raise ImplausibleFileError(f"it is not whole: it needs boxes {needed}, found {found}")
+        raise ImplausibleFileError(f"it is not whole: it needs boxes {table.decode()} and mdat, found {found}")
 
 
 def elements() -> Walk:

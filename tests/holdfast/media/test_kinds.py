@@ -211,7 +211,7 @@ def test_a_sound_is_no_video() -> None:
 def test_a_video_needs_its_table_and_its_frames() -> None:
     assert "needs boxes moov and mdat, found moov" in refused([ftyp(b"isom") + box(b"moov")])
     assert "needs boxes moov and mdat, found mdat" in refused([ftyp(b"isom") + box(b"mdat", b"x")])
-    assert "needs boxes meta, found neither" in refused([ftyp(b"avif")], "image")
+    assert "needs boxes meta and mdat, found neither" in refused([ftyp(b"avif")], "image")
     assert "no cluster" in refused([element(0x1A45DFA3, b"webm") + element(0x18538067, b"")])
 
 
