@@ -248,7 +248,7 @@ class World:
                 self.check_id(metadata["id"])
             self._tick = max(self._tick + 0.001, time.time())
             file.created_s = self._tick
-            file.visible_s = self._tick + self.list_lag_s
+            file.visible_s = time.time() + self.list_lag_s
             file.owner = "" if parent.drive else principal
             file.hidden_sha256 = self.hidden_sha256
             self._keep(file)
