@@ -12,6 +12,7 @@ from orchestration.cli_anomalies import anomalies
 from orchestration.cli_baselines import baselines
 from orchestration.cli_consistency import consistency
 from orchestration.cli_health import breakers, health
+from orchestration.cli_links import links, url
 from orchestration.cli_media import media
 from orchestration.cli_metrics import metrics
 from orchestration.cli_restore import restore
@@ -138,6 +139,8 @@ cli.add_command(schema)
 cli.add_command(health)
 cli.add_command(breakers)
 cli.add_command(consistency)
+media.add_command(links)
+media.add_command(url)
 cli.add_command(media)
 cli.add_command(restore)
 

@@ -22,6 +22,7 @@ from assets.consistency.report import consistency_report
 from assets.consistency.schema import storage_schema
 from assets.media.backup import media_backup
 from assets.media.inventory import media_inventory
+from assets.media.links import every_item_can_be_reached, media_links
 from assets.metrics.checks import no_cycle_was_lost, rollups_equal_their_samples, the_last_hour_is_complete
 from assets.metrics.history import server_metrics_history
 from assets.metrics.keeping import server_metrics_chunks, server_metrics_retention
@@ -120,6 +121,7 @@ def defs() -> dg.Definitions:
             storage_schema,
             media_inventory,
             media_backup,
+            media_links,
         ],
         asset_checks=[
             no_cycle_was_lost,
@@ -130,6 +132,7 @@ def defs() -> dg.Definitions:
             the_stores_agree,
             every_declared_table_was_compared,
             the_last_exact_check_is_recent,
+            every_item_can_be_reached,
         ],
         jobs=JOBS,
         schedules=SCHEDULES,

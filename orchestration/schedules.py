@@ -18,6 +18,7 @@ from assets.consistency.health import storage_health
 from assets.consistency.repair import ConsistencyRepairConfig, consistency_repair
 from assets.consistency.report import ConsistencyReportConfig, consistency_report
 from assets.consistency.schema import storage_schema
+from assets.media.links import media_links
 from assets.metrics.history import server_metrics_history
 from assets.metrics.keeping import RetentionConfig, server_metrics_chunks, server_metrics_retention
 from assets.metrics.rollups import server_metrics_daily, server_metrics_hourly
@@ -112,6 +113,12 @@ reverse_sync_into_secondary = dg.define_asset_job(
     "apply: true and max_rows (about how much it missed, at most).",
     config=dg.RunConfig(ops={"consistency_repair": ConsistencyRepairConfig(reverse_sync_into="b")}),
 )
+links_ask = dg.define_asset_job(
+    "links_ask",
+    selection=[media_links],
+    description="Which links still answer, and so which URL serves each file. To ask all of them anew: again: true.",
+    tags={"dagster/max_runtime": "1800"},
+)
 # Alone, so that no other asset is in its way when a store is down.
 storage_probe = dg.define_asset_job(
     "storage_probe",
@@ -145,6 +152,7 @@ JOBS: Final = (
     consistency_plan,
     reverse_sync_into_primary,
     reverse_sync_into_secondary,
+    links_ask,
     storage_probe,
     breaker_act,
     schema_compare,
@@ -215,5 +223,6 @@ SCHEDULES: Final = (
     # Not on the minute at which the moves begin: their launch would be measured as a slow store.
     _every("storage_probe", "2-59/5 * * * *", "Every 5 minutes: do both stores answer, and how fast?"),
     _every("schema_compare", "10 1 * * *", "Nightly: both stores have the same tables, and each user sees their rows."),
+    _every("links_ask", "4-59/15 * * * *", "Every quarter of an hour: links whose last answer is too old."),
     _every("platform_maintain", "10 3 * * *", "Nightly: prune Dagster's event log."),
 )

@@ -11,7 +11,7 @@ import pytest
 
 from resources.postgres import Postgres
 from resources.samples import make_samples
-from tests.resources.media.books import add_item
+from tests.resources.media.linked import add_item
 
 DOCUMENT = (Path(__file__).parent.parent / "docs" / "media.md").read_text()
 SQL = re.findall(r"```sql\n(.*?)```", DOCUMENT, re.DOTALL)

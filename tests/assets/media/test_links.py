@@ -15,7 +15,7 @@ from resources.media.sample_origin import SampleOrigin
 from resources.media.vaults_resource import OriginResource
 from resources.postgres_resource import PostgresResource
 from tests.assets.baselines.deployment import checks, metadata
-from tests.resources.media.books import add_item
+from tests.resources.media.linked import add_item
 from tests.resources.media.test_sample_origin import files, folder  # noqa: F401  fixtures
 
 Run = Callable[..., dg.ExecuteInProcessResult]

@@ -17,7 +17,7 @@ from resources.media.sample_origin import SampleOrigin
 from resources.migrations import migrate
 from resources.postgres import Postgres
 from resources.web.origin import Origin
-from tests.resources.media.books import NOW, add_copy, add_item
+from tests.resources.media.linked import NOW, add_copy, add_item
 from tests.resources.media.test_sample_origin import files, folder  # noqa: F401  fixtures
 
 VAULTS = ("drive", "folder", "s3")
