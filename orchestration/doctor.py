@@ -23,6 +23,7 @@ from orchestration import local, wiring
 from orchestration.doctor_breakers import breakers
 from orchestration.doctor_files import servers_file, vault
 from orchestration.doctor_rows import Row
+from orchestration.doctor_vaults import drive_row
 from orchestration.ports import holder
 from orchestration.runs import Run, alive
 from orchestration.settings import Settings
@@ -79,6 +80,7 @@ def _probes(given: Settings, found: Settings, run: Run | None) -> Iterator[Probe
     yield lambda: _collector(found, run)
     yield lambda: _disk(given)
     yield lambda: vault(given)
+    yield lambda: drive_row(given)
     yield lambda: servers_file(given, found)
     yield lambda: breakers(found)
 

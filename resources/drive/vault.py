@@ -95,7 +95,7 @@ class DriveVault:
         self._check_rights(place)
         (remote_id,) = self.reserve(["probe"])
         file = NewFile(
-            name="holdfast probe, may be deleted",
+            name="holdfast-probe.txt",
             remote_id=remote_id,
             content_type="text/plain",
             size_bytes=len(_PROBE),
