@@ -1,7 +1,7 @@
 """Drive's metadata by Google's own client: ids, folders, files, listings, quota. Contents go another way.
 
 Google's client builds requests and reads answers; lines, tokens, pace and retries are ours: its own retries repeat
-what was stored, and hang within uploads (docs/decisions).
+what was stored, and hang within uploads.
 """
 
 import contextlib
