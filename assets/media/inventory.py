@@ -110,7 +110,7 @@ def _lines(
         of_class = [one for one in standing if one.media_class == media_class]
         if of_class:
             files = ", ".join(f"{one.files:,} {one.status}" for one in of_class)
-            lines.append(f"{media_class}: {of_class[0].complete_pct:g} % of the files are safe ({files}).")
+            lines.append(f"{media_class}: {of_class[0].completion_percentage:g} % of the files are safe ({files}).")
     return lines
 
 
@@ -158,4 +158,4 @@ def _told(found: ScanReport, looks: Sequence[Look], in_line: InLine, standing: S
 
 
 def _complete(standing: Sequence[Count], name: str) -> float:
-    return next((one.complete_pct for one in standing if one.media_class == name), 100.0)
+    return next((one.completion_percentage for one in standing if one.media_class == name), 100.0)

@@ -10,13 +10,13 @@ from resources.postgres import Transaction
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Files of a class in one status; ``complete_pct`` is the share of verified files of the whole class."""
+    """Files of a class in one status; ``completion_percentage`` is the share of verified files of the whole class."""
 
     media_class: MediaClass
     status: State
     files: int
     bytes: int
-    complete_pct: float
+    completion_percentage: float
     oldest_deadline_at: datetime
 
 
