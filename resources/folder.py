@@ -147,7 +147,8 @@ class FolderVault:
     def probe(self) -> str:
         """Store a tiny file and remove it again."""
         with self._place.errors("a tiny file", "what is there stays"):
-            self._place.make()
+            self._place.is_there()
+            self._folder.mkdir(parents=True, exist_ok=True)
             path = self._folder / f".probe-{secrets.token_hex(8)}"
             try:
                 path.write_bytes(b"holdfast")

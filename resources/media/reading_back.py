@@ -301,8 +301,23 @@ class Week:
     bad: float
 
 
-def standing(postgres: Postgres, vaults: Sequence[str], weeks: int) -> tuple[Standing, list[Week]]:
-    """How well the copies of these vaults are proven, and the readings of half a year."""
+@dataclass(frozen=True, slots=True)
+class NotMended:
+    """A copy whose last reading found it damaged or missing, and of which there is no new one yet."""
+
+    vault: str
+    source: str
+    problem: str
+    read_at: datetime
+
+    def __str__(self) -> str:
+        """One sentence."""
+        return f"{self.source} in {self.vault}: {self.problem}, seen {self.read_at:%Y-%m-%d}"
+
+
+def standing(postgres: Postgres, vaults: Sequence[str], weeks: int) -> tuple[Standing, list[Week], list[NotMended]]:
+    """How well the copies of these vaults are proven, the readings of half a year, and what waits to be made anew."""
     with postgres.transaction() as db:
         (found,) = db.fetch("media_reading/standing", Standing, vaults=list(vaults), weeks=weeks)
-        return found, db.fetch("media_reading/readings_by_week", Week)
+        read = db.fetch("media_reading/readings_by_week", Week)
+        return found, read, db.fetch("media_reading/not_mended", NotMended)

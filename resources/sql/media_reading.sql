@@ -192,3 +192,26 @@ where (%(id)s::text is null or i.source_id = %(id)s or i.item_id::text = %(id)s)
     and (%(media_class)s::text is null or i.media_class = %(media_class)s)
     and (%(since)s::timestamptz is null or (i.created_at >= %(since)s and i.created_at < %(until)s::timestamptz))
 order by i.item_id, c.vault;
+
+-- name: not_mended
+-- Copies whose last reading found them damaged or missing, and of which there is no new one yet.
+-- Returns: vault, source, problem, read_at; the latest first.
+select
+    r.vault,
+    i.source_table || '/' || i.source_id as source,
+    r.problem,
+    r.read_at
+from (
+    select distinct on (item_id, vault)
+        item_id,
+        vault,
+        verdict,
+        problem,
+        read_at
+    from holdfast.media_readings
+    order by item_id, vault, reading_id desc
+) as r
+inner join holdfast.media_copies as c on c.item_id = r.item_id and c.vault = r.vault
+inner join holdfast.media_items as i on i.item_id = r.item_id
+where r.verdict <> 'whole' and c.is_required and (c.state <> 'verified' or c.verified_at < r.read_at)
+order by r.read_at desc, r.vault, source;

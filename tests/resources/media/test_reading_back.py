@@ -173,14 +173,28 @@ def test_time_bounds_a_run(shelf: Shelf) -> None:
     assert report.read_copies + report.left_copies == 6
 
 
+def test_what_was_found_damaged_is_told_until_there_is_a_new_copy(shelf: Shelf, houses: dict[str, House]) -> None:
+    item = shelf.add("7", b"meow", into=["folder"])
+    houses["folder"].damage(shelf.copy(item, "folder")["remote_id"])
+    read_back(shelf)
+    (waiting,) = standing(shelf.postgres, VAULTS, 13)[2]
+    assert str(waiting).startswith("gen_videos/7 in folder: read back: sha256 ")
+    shelf.run(
+        "update holdfast.media_copies set state = 'verified', remote_id = 'b', size_bytes = 4, "
+        "sha256 = sha256('meow'), verified_at = now() where item_id = %s",
+        item,
+    )
+    assert standing(shelf.postgres, VAULTS, 13)[2] == []
+
+
 def test_how_well_copies_are_proven_adds_up(shelf: Shelf) -> None:
     shelf.add("read", b"meow", into=["folder"], age_days=200, read_days=10)
     shelf.add("fresh", b"meow", into=["folder"], age_days=10)
     shelf.add("overdue", b"meow", into=["folder"], age_days=200)
-    found, weeks = standing(shelf.postgres, VAULTS, 13)
+    found, weeks, _ = standing(shelf.postgres, VAULTS, 13)
     assert (found.verified_copies, found.read_back_copies, found.fresh_copies, found.overdue_copies) == (3, 1, 1, 1)
     assert weeks == []
     read_back(shelf)
-    found, weeks = standing(shelf.postgres, VAULTS, 13)
+    found, weeks, _ = standing(shelf.postgres, VAULTS, 13)
     assert (found.read_back_copies, found.overdue_copies) == (3, 0)
     assert sum(week.whole for week in weeks) == 3
