@@ -119,16 +119,14 @@ class Lines:
             line = self._line(origin)
             try:
                 response = self._sent(line, method, target, headers, pieces)
-                body = response.read(_MOST_ANSWER_BYTES)
+                body = _whole(response)
             except BaseException:
                 line.close()
                 raise
-            if not response.isclosed() or response.will_close:
+            if response.will_close:
                 line.close()
             else:
                 self.keep(line)
-            if not response.isclosed():
-                raise http.client.IncompleteRead(b"")
             return Answer(response.status, response.headers, body)
 
     def open(self, method: str, url: str, headers: Mapping[str, str]) -> tuple[Line, http.client.HTTPResponse]:
@@ -190,6 +188,16 @@ class Lines:
                 return line.response(method)
             raise
         return line.response(method)
+
+
+def _whole(response: http.client.HTTPResponse) -> bytes:
+    """The body of an answer whose end can be told from a line that broke."""
+    body = b""
+    if response.length is not None or response.chunked:
+        body = response.read(_MOST_ANSWER_BYTES)
+    if not response.isclosed():
+        raise http.client.IncompleteRead(body, response.length)
+    return body
 
 
 def _origin(url: str) -> tuple[Origin, str]:
