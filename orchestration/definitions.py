@@ -23,6 +23,7 @@ from assets.consistency.schema import storage_schema
 from assets.media.backup import media_backup
 from assets.media.inventory import media_inventory
 from assets.media.links import every_item_can_be_reached, media_links
+from assets.media.verification import media_verification
 from assets.metrics.checks import no_cycle_was_lost, rollups_equal_their_samples, the_last_hour_is_complete
 from assets.metrics.history import server_metrics_history
 from assets.metrics.keeping import server_metrics_chunks, server_metrics_retention
@@ -122,6 +123,7 @@ def defs() -> dg.Definitions:
             media_inventory,
             media_backup,
             media_links,
+            media_verification,
         ],
         asset_checks=[
             no_cycle_was_lost,

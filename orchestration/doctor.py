@@ -23,6 +23,7 @@ from orchestration import local, wiring
 from orchestration.doctor_breakers import breakers
 from orchestration.doctor_files import servers_file, vault
 from orchestration.doctor_rows import Row
+from orchestration.doctor_store_vaults import media_folder_row, s3_row
 from orchestration.doctor_vaults import drive_row
 from orchestration.ports import holder
 from orchestration.runs import Run, alive
@@ -81,6 +82,8 @@ def _probes(given: Settings, found: Settings, run: Run | None) -> Iterator[Probe
     yield lambda: _disk(given)
     yield lambda: vault(given)
     yield lambda: drive_row(given)
+    yield lambda: s3_row(given)
+    yield lambda: media_folder_row(given)
     yield lambda: servers_file(given, found)
     yield lambda: breakers(found)
 

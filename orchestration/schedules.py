@@ -19,6 +19,8 @@ from assets.consistency.repair import ConsistencyRepairConfig, consistency_repai
 from assets.consistency.report import ConsistencyReportConfig, consistency_report
 from assets.consistency.schema import storage_schema
 from assets.media.links import media_links
+from assets.media.restoring import media_restore
+from assets.media.verification import media_verification
 from assets.metrics.history import server_metrics_history
 from assets.metrics.keeping import RetentionConfig, server_metrics_chunks, server_metrics_retention
 from assets.metrics.rollups import server_metrics_daily, server_metrics_hourly
@@ -131,6 +133,12 @@ schema_compare = dg.define_asset_job(
     selection=[storage_schema],
     description="Both stores' schemas side by side, and a plan that adds what one lacks; nothing is changed.",
 )
+media_verify = dg.define_asset_job(
+    "media_verify",
+    selection=[media_verification],
+    description="Copies are read back from their vaults and hashed. From the Launchpad: how much, how long.",
+    tags={"dagster/max_runtime": "21600"},
+)
 platform_maintain = dg.define_asset_job(
     "platform_maintain", selection=[maintenance], description="Dagster's own log, pruned."
 )
@@ -156,6 +164,8 @@ JOBS: Final = (
     storage_probe,
     breaker_act,
     schema_compare,
+    media_verify,
+    media_restore,
     platform_maintain,
 )
 
@@ -224,5 +234,8 @@ SCHEDULES: Final = (
     _every("storage_probe", "2-59/5 * * * *", "Every 5 minutes: do both stores answer, and how fast?"),
     _every("schema_compare", "10 1 * * *", "Nightly: both stores have the same tables, and each user sees their rows."),
     _every("links_ask", "4-59/15 * * * *", "Every quarter of an hour: links whose last answer is too old."),
+    _every(
+        "media_verify", "30 5 * * 0", "Weekly: a thirteenth of the copies, the new ones and overdue ones, read back."
+    ),
     _every("platform_maintain", "10 3 * * *", "Nightly: prune Dagster's event log."),
 )
