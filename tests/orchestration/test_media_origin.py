@@ -1,9 +1,9 @@
 """The samples' origin as ``holdfast run`` keeps it: only where both stores are embedded, and on the same port again."""
 
-import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -12,15 +12,15 @@ import pytest
 from orchestration import media_origin, wiring
 from orchestration.settings import load
 from orchestration.supervisor import Supervisor
-from resources.media.sample_files import FILES
+from resources.media.sample_files import FILES, write_files
 from resources.media.sample_origin import PORT, kept_url
-from tests.resources.media.test_sample_origin import files  # noqa: F401  a fixture
+from tests.resources.media.origins import small
 
 
 @pytest.fixture
-def state(home: Path, files: Path) -> Path:  # noqa: F811
+def state(home: Path) -> Path:
     """A state folder of a first start: its files are written."""
-    shutil.copytree(files, home / "origin")
+    write_files(home / "origin", datetime.now(UTC), small)
     return home
 
 

@@ -3,7 +3,6 @@ switches, and the bytes back home.
 """
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,6 +30,7 @@ from resources.media.sample_origin import SampleOrigin
 from resources.postgres import Postgres
 from resources.samples import make_samples
 from tests.assets.baselines.deployment import checks, metadata
+from tests.resources.media.origins import served
 from tests.servers import eventually
 
 VIDEO = SampleFile(media_class="regular", row=1, seed=31, lasts=timedelta(days=7))
@@ -102,9 +102,7 @@ def studio(
         (folder / file.path).write_bytes(file.content())
         listed[file.path] = {"dies_at": (datetime.now(UTC) + file.lasts).isoformat(), "dies_when_safe": False}
     (folder / LIST).write_text(json.dumps(listed))
-    with SampleOrigin(folder, 0, lambda _url: False) as origin, psycopg.connect(database_url) as connection:
-        connection.autocommit = True
-        threading.Thread(target=origin.serve_forever, daemon=True).start()
+    with served(folder) as origin, psycopg.connect(database_url, autocommit=True) as connection:
         environment = {
             "DATABASE_URL": database_url,
             "SUPABASE_DB_URL": secondary_database_url,
@@ -121,7 +119,6 @@ def studio(
             executor=dg.in_process_executor,
         )
         yield Studio(instance, connection, environment, origin, definitions)
-        origin.shutdown()
 
 
 def arrives(studio: Studio) -> None:

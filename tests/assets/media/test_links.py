@@ -1,6 +1,5 @@
 """``media_links`` as the UI shows it: who serves every file, which link died, and what cannot be had at all."""
 
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,17 +15,15 @@ from resources.media.vaults_resource import OriginResource
 from resources.postgres_resource import PostgresResource
 from tests.assets.baselines.deployment import checks, metadata
 from tests.resources.media.linked import add_item
-from tests.resources.media.test_sample_origin import files, folder  # noqa: F401  fixtures
+from tests.resources.media.origins import served
 
 Run = Callable[..., dg.ExecuteInProcessResult]
 
 
 @pytest.fixture
-def server(folder: Path) -> Iterator[SampleOrigin]:  # noqa: F811
-    with SampleOrigin(folder, 0, lambda _url: False) as started:
-        threading.Thread(target=started.serve_forever, daemon=True).start()
+def server(tmp_path: Path) -> Iterator[SampleOrigin]:
+    with served(tmp_path / "origin") as started:
         yield started
-        started.shutdown()
 
 
 @pytest.fixture

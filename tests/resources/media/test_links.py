@@ -1,6 +1,5 @@
 """Where a file can be had: the origin while it answers, then the vaults; links are asked, but not too often."""
 
-import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import combinations, product
@@ -18,7 +17,7 @@ from resources.migrations import migrate
 from resources.postgres import Postgres
 from resources.web.origin import Origin
 from tests.resources.media.linked import NOW, add_copy, add_item
-from tests.resources.media.test_sample_origin import files, folder  # noqa: F401  fixtures
+from tests.resources.media.origins import served as served_files
 
 VAULTS = ("drive", "folder", "s3")
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -140,11 +139,9 @@ def test_a_servers_web_interface_is_given_nothing(empty_database_url: str) -> No
 
 
 @pytest.fixture
-def server(folder: Path) -> Iterator[SampleOrigin]:  # noqa: F811
-    with SampleOrigin(folder, 0, lambda _url: False) as started:
-        threading.Thread(target=started.serve_forever, daemon=True).start()
+def server(tmp_path: Path) -> Iterator[SampleOrigin]:
+    with served_files(tmp_path / "origin") as started:
         yield started
-        started.shutdown()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import http.client
 import json
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ from holdfast.errors import TransientError
 from holdfast.media.kinds import FileCheck
 from resources.media.sample_files import FILES, LIST, sample_rows, write_files
 from resources.media.sample_origin import SampleOrigin
+from tests.resources.media.origins import served
 
 RESUMED_FROM_BYTES = 5_000_000
 IMAGE = next(file for file in FILES if file.media_class == "images" and not file.dies_when_safe)
@@ -52,10 +52,8 @@ def safe() -> Safe:
 
 @pytest.fixture
 def origin(folder: Path, safe: Safe) -> Iterator[SampleOrigin]:
-    with SampleOrigin(folder, 0, safe) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with served(folder, safe) as server:
         yield server
-        server.shutdown()
 
 
 def ask(
