@@ -5,6 +5,7 @@ import hashlib
 import http.client
 from collections.abc import Iterator
 from typing import Final
+from urllib.parse import quote
 
 from holdfast.errors import ConflictError, DamagedCopyError, NotInVaultError, TransientError, VaultClosedError
 from holdfast.media.vaults import Stored
@@ -94,7 +95,7 @@ class Files:
             NotInVaultError: there is none.
         """
         access = self._caller.access
-        url = f"{access.endpoint}/drive/v3/files/{remote_id}?alt=media&supportsAllDrives=true"
+        url = f"{access.endpoint}/drive/v3/files/{quote(remote_id, safe='')}?alt=media&supportsAllDrives=true"
         said = {"Range": f"bytes={offset}-"} if offset else {}
         doing = f"reading {remote_id}"
         line, response = self._caller.ask(

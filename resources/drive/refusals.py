@@ -88,6 +88,8 @@ _CLOSING: Final = {
     ),
     "authError": _Closes("login", "Google refuses the login's tokens. Look at the login's settings (docs/drive.md)"),
 }
+# What is wrong with one file and says nothing of the others.
+_OF_ONE_FILE: Final = frozenset({"cannotDownloadAbusiveFile", "fileNotDownloadable", "downloadQuotaExceeded"})
 _SAME_AS: Final = {
     "insufficientParentPermissions": "insufficientFilePermissions",
     "teamDriveMembershipRequired": "insufficientFilePermissions",
@@ -155,6 +157,10 @@ def judged(refusal: Refusal, access: DriveAccess, doing: str) -> HoldfastError:
     known = _CLOSING.get(_SAME_AS.get(refusal.reason, refusal.reason))
     if known:
         return closed(known, access, about, said)
+    if refusal.reason in _OF_ONE_FILE:
+        return PermanentError(
+            f"{about}Drive does not hand out this file ({said}). Open it there in a browser: it says why"
+        )
     if refusal.status == 403 and refusal.reason:
         what = "{who} is not allowed to. See docs/drive.md, and look the reason up in Drive's guide “Resolve errors”"
         return closed(_Closes("rights", what), access, about, said)

@@ -28,11 +28,12 @@ from typing import Any, Self
 from tests.fakes.drive_api import ANSWERS, Api, name_of
 from tests.fakes.drive_errors import refusal
 from tests.fakes.drive_faults import Fault, Faults
+from tests.fakes.drive_files import SERVICE_ACCOUNT, USER, File, RefusedError
 from tests.fakes.drive_http import GoneError, Request, Response, Server, answer
 from tests.fakes.drive_queries import BadQueryError
 from tests.fakes.drive_tokens import CLIENT_ID, Tokens, private_key
 from tests.fakes.drive_uploads import Uploads
-from tests.fakes.drive_world import SERVICE_ACCOUNT, USER, File, RefusedError, World
+from tests.fakes.drive_world import World
 
 LOGINS = ("shared_drive", "delegation", "oauth", "my_drive")
 # Source: Drive, "Usage limits" (May 2026): quota units of each method.

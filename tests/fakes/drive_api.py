@@ -6,10 +6,11 @@ from typing import Any
 
 from tests.fakes.drive_errors import not_found, refusal
 from tests.fakes.drive_faults import Fault
+from tests.fakes.drive_files import FILE_FIELDS, USER, File
 from tests.fakes.drive_http import Request, Response, answer
 from tests.fakes.drive_queries import BadQueryError, predicate, select, selection
 from tests.fakes.drive_uploads import Uploads, check_properties
-from tests.fakes.drive_world import FILE_FIELDS, USER, File, World, new_id
+from tests.fakes.drive_world import World, new_id
 
 DEFAULT_FIELDS = "kind,id,name,mimeType"
 

@@ -13,8 +13,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from tests.fakes.drive_files import SERVICE_ACCOUNT, USER
 from tests.fakes.drive_http import Response, answer
-from tests.fakes.drive_world import SERVICE_ACCOUNT, USER
 
 JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 GOOGLE_TOKENS = "https://oauth2.googleapis.com/token"

@@ -11,8 +11,9 @@ from typing import Any
 
 from tests.fakes.drive_errors import refusal
 from tests.fakes.drive_faults import Fault
+from tests.fakes.drive_files import File, RefusedError
 from tests.fakes.drive_http import BLOCK_BYTES, GoneError, Request, Response
-from tests.fakes.drive_world import File, RefusedError, World, new_id
+from tests.fakes.drive_world import World, new_id
 
 GRAIN = 262_144
 RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")

@@ -8,7 +8,7 @@ from orchestration.doctor_rows import Row
 from orchestration.doctor_vaults import drive_row
 from orchestration.settings import load
 from tests.fakes.drive import FakeDrive
-from tests.fakes.drive_world import USER
+from tests.fakes.drive_files import USER
 
 
 @pytest.fixture

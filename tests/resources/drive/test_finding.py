@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from holdfast.errors import NotInVaultError, TransientError
+from holdfast.errors import NotInVaultError, PermanentError, TransientError
 from holdfast.media.vaults import Content
 from resources.drive.access import DriveAccess
 from resources.drive.vault import DriveVault
 from tests.fakes.drive import FakeDrive
 from tests.fakes.drive_faults import Fault
-from tests.fakes.drive_world import FOLDER
+from tests.fakes.drive_files import FOLDER
 from tests.resources.drive.conftest import QUICK, Open
 from tests.resources.drive.sending import put, sha, some, whole
 
@@ -206,3 +206,20 @@ def test_reading_is_begun_again(drive: FakeDrive, vault: DriveVault, kind: str) 
 def test_what_is_not_there_cannot_be_read(vault: DriveVault) -> None:
     with pytest.raises(NotInVaultError), vault.read("1nonsense"):
         pass
+
+
+@pytest.mark.parametrize("reason", ["cannotDownloadAbusiveFile", "downloadQuotaExceeded"])
+def test_a_file_that_drive_keeps_to_itself_closes_nothing(drive: FakeDrive, vault: DriveVault, reason: str) -> None:
+    stored = put(vault, b"meow")
+    drive.faults.add(Fault("files.read", status=403, reason=reason))
+    with pytest.raises(PermanentError, match="does not hand out this file"), vault.read(stored.remote_id):
+        pass
+    assert whole(vault, stored.remote_id) == b"meow"
+
+
+@pytest.mark.parametrize("remote_id", ["../about", "a b", "x?alt=json", "a\r\nHost: evil", "é"])
+def test_an_id_is_an_id_whatever_is_in_it(drive: FakeDrive, vault: DriveVault, remote_id: str) -> None:
+    assert vault.find(remote_id) is None
+    with pytest.raises(NotInVaultError), vault.read(remote_id):
+        pass
+    assert drive.counts().keys() <= {"token", "files.get", "files.read", "unknown"}

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from holdfast.errors import TransientError, VaultClosedError
 from tests.fakes.drive import FakeDrive
 from tests.fakes.drive_faults import Fault
+from tests.fakes.drive_files import SERVICE_ACCOUNT, USER
 from tests.fakes.drive_tokens import private_key
-from tests.fakes.drive_world import SERVICE_ACCOUNT, USER
 from tests.resources.drive.conftest import Open
 from tests.resources.drive.sending import put, send_whole, some, whole
 

@@ -9,7 +9,7 @@ from holdfast.errors import VaultClosedError
 from holdfast.media.vaults import Space
 from tests.fakes.drive import FakeDrive
 from tests.fakes.drive_faults import Fault
-from tests.fakes.drive_world import GB, SERVICE_ACCOUNT, USER
+from tests.fakes.drive_files import GB, SERVICE_ACCOUNT, USER
 from tests.resources.drive.conftest import Open
 from tests.resources.drive.sending import put
 

@@ -11,7 +11,7 @@ from resources.drive.vault import DriveVault
 from tests.fakes.drive import FakeDrive
 from tests.fakes.drive_errors import MESSAGES
 from tests.fakes.drive_faults import Fault, daily_cap, throttled
-from tests.fakes.drive_world import GB, USER
+from tests.fakes.drive_files import GB, USER
 from tests.resources.drive.conftest import Open
 from tests.resources.drive.sending import PART, new, put, send, some
 
