@@ -54,10 +54,10 @@ def url(table: str, row_id: str, media_class: MediaClass | None, as_json: bool) 
     """
     from dataclasses import asdict
 
-    from orchestration import wiring
+    from orchestration import reaching
     from resources.media.links import access_url
 
-    found = access_url(wiring.open_postgres(settings_here()), table, row_id, media_class)
+    found = access_url(reaching.open_postgres(settings_here()), table, row_id, media_class)
     if as_json:
         print_json(asdict(found) if found else None)
     elif found:
@@ -68,11 +68,11 @@ def url(table: str, row_id: str, media_class: MediaClass | None, as_json: bool) 
 
 
 def _report(*, ask: bool, again: bool) -> "LinksReport":
-    from orchestration import wiring, wiring_media
+    from orchestration import reaching, wiring_media
     from resources.media.links import ask_links, links_now
 
     settings = settings_here()
-    postgres = wiring.open_postgres(settings)
+    postgres = reaching.open_postgres(settings)
     if not ask:
         return links_now(postgres)
     origin = wiring_media.media_origin(settings)

@@ -89,10 +89,10 @@ def status(as_json: bool) -> None:
       holdfast media status
       holdfast media status --json | jq '.classes[] | select(.status == "verified")'
     """
-    from orchestration import wiring
+    from orchestration import reaching
     from resources.media.status import read_status
 
-    found = read_status(wiring.open_postgres(settings_here()))
+    found = read_status(reaching.open_postgres(settings_here()))
     if as_json:
         print_json(asdict(found))
     else:
@@ -112,21 +112,21 @@ def retry(which: str | None, is_all: bool) -> None:
       holdfast media retry --id 42
       holdfast media retry --all
     """
-    from orchestration import wiring
+    from orchestration import reaching
     from resources.media.status import retry as queue_again
 
     if (which is None) == (not is_all):
         raise click.UsageError("give either --id ID or --all")
-    count = queue_again(wiring.open_postgres(settings_here()), which)
+    count = queue_again(reaching.open_postgres(settings_here()), which)
     click.echo(f"{count} {'copy is' if count == 1 else 'copies are'} queued again; holdfast media run makes them")
     raise SystemExit(0 if count or is_all else 1)
 
 
 def _look(settings: "Settings", ask: Ask) -> Report:
-    from orchestration import wiring, wiring_media
+    from orchestration import reaching, wiring_media
     from resources.media.queue import Queue
 
-    queue = Queue(wiring.open_postgres(settings), owner="terminal")
+    queue = Queue(reaching.open_postgres(settings), owner="terminal")
     try:
         due = queue.due(ask.media_class, wiring_media.vaults_access(settings).labels)
         report = Report(media_class=ask.media_class, due_items=due.items, due_bytes=due.bytes)
@@ -137,12 +137,12 @@ def _look(settings: "Settings", ask: Ask) -> Report:
 
 
 def _make(settings: "Settings", ask: Ask) -> Report:
-    from orchestration import wiring, wiring_media
+    from orchestration import reaching, wiring_media
     from resources.media.backup import Backup
     from resources.media.queue import Queue
 
     vaults = wiring_media.media_vaults(settings)
-    queue = Queue(wiring.open_postgres(settings), owner=f"terminal of {wiring_media.who()}")
+    queue = Queue(reaching.open_postgres(settings), owner=f"terminal of {wiring_media.who()}")
     try:
         _scan(settings, list(vaults))
         return Backup(queue, wiring_media.media_origin(settings), vaults, say=logging.getLogger("holdfast").info).run(
@@ -156,10 +156,10 @@ def _make(settings: "Settings", ask: Ask) -> Report:
 
 def _scan(settings: "Settings", vaults: list[str]) -> None:
     from assets.catalog import MEDIA_SOURCES
-    from orchestration import wiring
+    from orchestration import reaching
     from resources.media.scanning import scan
 
-    found = scan(wiring.open_postgres(settings), MEDIA_SOURCES, vaults)
+    found = scan(reaching.open_postgres(settings), MEDIA_SOURCES, vaults)
     logging.getLogger("holdfast").info("%d new files are in the books", found.new_items)
     for line in found.lines():
         logging.getLogger("holdfast").warning("%s", line)

@@ -118,9 +118,9 @@ def _wanted(
     if from_vault:
         return wanted_in_vaults(vaults, choice)
     from assets.catalog import MEDIA_SOURCES
-    from orchestration import wiring
+    from orchestration.reaching import open_postgres
 
-    return wanted_in_books(wiring.open_postgres(settings), choice, MEDIA_SOURCES, list(vaults))
+    return wanted_in_books(open_postgres(settings), choice, MEDIA_SOURCES, list(vaults))
 
 
 def _tell_plan(report: "Report", wanted: "list[Wanted]", *, as_json: bool) -> None:

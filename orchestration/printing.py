@@ -11,9 +11,9 @@ from orchestration.settings import Settings, load
 
 def settings_here() -> Settings:
     """The settings, with what is not configured taken from the run that is alive in the state folder."""
-    from orchestration import wiring
+    from orchestration.reaching import connected
 
-    return wiring.connected(load())
+    return connected(load())
 
 
 def print_json(document: Any) -> None:

@@ -6,74 +6,43 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from pydantic import SecretStr
-
-from holdfast.errors import PermanentError, SettingsError
+from holdfast.errors import PermanentError
 from holdfast.metrics.buffer import START, CycleBuffer
 from holdfast.metrics.cycles import aligned
-from orchestration.runs import alive
-from orchestration.settings import Settings, dagster_url, variables
+from orchestration.reaching import connected, database_url, filled, needed, open_postgres, storage_url
+from orchestration.settings import Settings
 from resources.asking import FIRST_WINDOW_S
 from resources.collector import Collector
 from resources.cycles import PostgresCycles
 from resources.live import CollectorResource
-from resources.postgres import Postgres
 from resources.redis import RedisClient, RedisCycles
 from resources.spool import Spool
 
+__all__ = [
+    "collect",
+    "collector",
+    "connected",
+    "database_url",
+    "filled",
+    "newest_cycle_ms",
+    "open_buffer",
+    "open_postgres",
+    "open_spool",
+    "storage_url",
+]
+
 _COLLECTORS: Final = 8
 _LOG: Final = logging.getLogger("holdfast")
-
-
-def connected(settings: Settings) -> Settings:
-    """The settings, with what is not configured taken from the run that is alive in the state folder."""
-    run = alive(settings.state)
-    return filled(settings, run.environment) if run else settings
-
-
-def filled(settings: Settings, environment: Mapping[str, str]) -> Settings:
-    """The settings, with what they leave out taken from ``environment``."""
-    names = variables()
-    found = {names[name]: SecretStr(value) for name, value in environment.items() if name in names}
-    update: dict[str, object] = {field: v for field, v in found.items() if getattr(settings, field) is None}
-    # Only a run whose stores are all its own has a word on this, for the samples' origin; it holds the setting's too.
-    hosts = environment.get("MEDIA_ALLOWED_HOSTS")
-    if hosts and settings.is_all_embedded:
-        update["media_allowed_hosts"] = hosts
-    return settings.model_copy(update=update)
-
-
-def database_url(settings: Settings) -> str:
-    """Where the primary is.
-
-    Raises:
-        SettingsError: it is not configured, and no embedded one runs.
-    """
-    return _needed(settings.database_url, "DATABASE_URL", settings)
-
-
-def storage_url(settings: Settings) -> str:
-    """Where Dagster keeps its own, always in the form of the one driver it works with."""
-    if settings.dagster_database_url is None:
-        return dagster_url(database_url(settings))
-    _, rest = settings.dagster_database_url.get_secret_value().split("://", 1)
-    return f"postgresql+psycopg2://{rest}"
-
-
-def open_postgres(settings: Settings) -> Postgres:
-    """The primary."""
-    return Postgres(database_url(settings))
 
 
 def open_buffer(settings: Settings) -> CycleBuffer:
     """Where cycles wait for the move into the history."""
     if not settings.redis_enabled:
         return PostgresCycles(open_postgres(settings))
-    return RedisCycles(RedisClient(_needed(settings.redis_url, "REDIS_URL", settings)), capacity=settings.buffer_cycles)
+    return RedisCycles(RedisClient(needed(settings.redis_url, "REDIS_URL", settings)), capacity=settings.buffer_cycles)
 
 
 def collector(settings: Settings, targets: str | None = None) -> CollectorResource:
@@ -134,12 +103,3 @@ def newest_cycle_ms(buffer: CycleBuffer) -> int | None:
     while entries := buffer.read_after(position, 1000).entries:
         position = entries[-1].position
     return None if position == START else int(position.partition("-")[0])
-
-
-def _needed(value: SecretStr | None, name: str, settings: Settings) -> str:
-    if value is None:
-        raise SettingsError(
-            f"{name} is not set and no embedded stack runs in {settings.state}; "
-            "start one (make run) in another terminal, or set it"
-        )
-    return value.get_secret_value()

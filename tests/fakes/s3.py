@@ -9,6 +9,7 @@ import io
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from resources.object_store import S3Access
 
 # Tests cut files into small parts; S3 itself demands 5 MiB of all but the last.
 LEAST_PART_BYTES = 1
+_SLOW_BYTES = 1 << 18
 KEY, SECRET = "key-of-tests", "secret-of-tests"
 Environ = dict[str, Any]
 
@@ -55,11 +57,17 @@ class Fault:
 
 @dataclass
 class Door:
-    """The application in front of moto's."""
+    """The application in front of moto's.
+
+    Attributes:
+        seen: every request.
+        bytes_per_s: of each answer, where it is to be slow.
+    """
 
     inner: Any
     faults: list[Fault] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
+    bytes_per_s: float = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -71,8 +79,15 @@ class Door:
             if fault:
                 fault.times -= 1
         if fault is None:
-            return self.inner(environ, start_response)
+            answer = self.inner(environ, start_response)
+            return self._slowly(answer) if self.bytes_per_s else answer
         return self._misbehave(fault, environ, start_response)
+
+    def _slowly(self, answer: Iterable[bytes]) -> Iterator[bytes]:
+        for block in answer:
+            for at in range(0, len(block), _SLOW_BYTES):
+                yield block[at : at + _SLOW_BYTES]
+                time.sleep(_SLOW_BYTES / self.bytes_per_s)
 
     def _misbehave(self, fault: Fault, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
