@@ -21,6 +21,12 @@ from assets.consistency.repair import consistency_repair
 from assets.consistency.report import consistency_report
 from assets.consistency.schema import storage_schema
 from assets.media.backup import media_backup
+from assets.media.checks import (
+    no_media_lost,
+    nothing_expires_unsaved,
+    the_vaults_have_room,
+    vault_matches_the_books,
+)
 from assets.media.inventory import media_inventory
 from assets.media.links import every_item_can_be_reached, media_links
 from assets.media.verification import media_verification
@@ -33,6 +39,7 @@ from assets.metrics.snapshot import dashboard_snapshot
 from assets.platform import maintenance
 from orchestration.drill import EmbeddedStage
 from orchestration.schedules import JOBS, SCHEDULES
+from orchestration.sensors import SENSORS
 from orchestration.settings import Settings, load
 from orchestration.wiring import collector
 from orchestration.wiring_media import vault_variables
@@ -134,10 +141,15 @@ def defs() -> dg.Definitions:
             the_stores_agree,
             every_declared_table_was_compared,
             the_last_exact_check_is_recent,
+            nothing_expires_unsaved,
+            no_media_lost,
+            vault_matches_the_books,
+            the_vaults_have_room,
             every_item_can_be_reached,
         ],
         jobs=JOBS,
         schedules=SCHEDULES,
+        sensors=SENSORS,
         resources=resources(load()),
         # A run is one process: half the launch cost, and nothing writes on after its run has failed.
         executor=dg.in_process_executor,

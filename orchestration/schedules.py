@@ -26,6 +26,7 @@ from assets.metrics.keeping import RetentionConfig, server_metrics_chunks, serve
 from assets.metrics.rollups import server_metrics_daily, server_metrics_hourly
 from assets.metrics.snapshot import dashboard_snapshot
 from assets.platform import maintenance
+from orchestration import media_jobs
 from resources.metrics.rollups import Rollup, due_days
 from resources.postgres_resource import PostgresResource
 
@@ -160,6 +161,7 @@ JOBS: Final = (
     consistency_plan,
     reverse_sync_into_primary,
     reverse_sync_into_secondary,
+    *media_jobs.JOBS,
     links_ask,
     storage_probe,
     breaker_act,
@@ -233,6 +235,7 @@ SCHEDULES: Final = (
     # Not on the minute at which the moves begin: their launch would be measured as a slow store.
     _every("storage_probe", "2-59/5 * * * *", "Every 5 minutes: do both stores answer, and how fast?"),
     _every("schema_compare", "10 1 * * *", "Nightly: both stores have the same tables, and each user sees their rows."),
+    *media_jobs.SCHEDULES,
     _every("links_ask", "4-59/15 * * * *", "Every quarter of an hour: links whose last answer is too old."),
     _every(
         "media_verify", "30 5 * * 0", "Weekly: a thirteenth of the copies, the new ones and overdue ones, read back."

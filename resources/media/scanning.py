@@ -99,6 +99,7 @@ def scan(postgres: Postgres, sources: Sequence[MediaSource], vaults: Sequence[st
         db.execute("media_books/note_vaults", vaults=list(vaults))
         found = [_scan_one(db, one, [label for label in one.vaults if label in vaults]) for one in sources]
         db.execute("media_books/revive")
+        db.execute("media_books/drop_old_transfers")
         report = ScanReport(tuple(found))
         if report.new_items >= _MANY:
             db.composed_execute(composed("analyze"))

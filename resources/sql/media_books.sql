@@ -52,7 +52,7 @@ set is_configured = false
 where is_configured and vault <> all(%(vaults)s);
 
 -- name: add_copies
--- Ask for the copies that are missing: of every new file; of a known one where it can still be had.
+-- Ask for the copies that are missing: of every new file, of a known one where it can still be had.
 -- Returns: nothing.
 insert into holdfast.media_copies (item_id, vault, media_class, deadline_at)
 select
@@ -148,7 +148,7 @@ delete from holdfast.media_transfers
 where ended_at < now() - interval '400 days';
 
 -- name: keep_strays
--- Keep which of these files of a vault the books do not know; one that was seen before keeps its date.
+-- Keep which of these files of a vault the books do not know, one that was seen before keeps its date.
 -- Returns: their ids.
 with seen as (
     select *
@@ -188,7 +188,7 @@ where s.vault = %(vault)s and (
 );
 
 -- name: not_seen
--- Verified copies in a vault that are not among these files; those verified a moment ago are not judged, as lists lag.
+-- Verified copies in a vault that are not among these files, those verified a moment ago are not judged, as lists lag.
 -- Returns: item_id, remote_id.
 select
     c.item_id,
@@ -268,7 +268,7 @@ order by array_position(array['upscale', 'regular', 'images'], media_class), sta
 
 -- name: at_risk
 -- Copies that are not there while their link dies within a day, or has died: the earliest deadline first.
--- Returns: item_id, class, source, vault, state, deadline, problem, remedy; and how many there are in all.
+-- Returns: item_id, class, source, vault, state, deadline, problem, remedy, and how many there are in all.
 select
     c.item_id,
     c.media_class,
@@ -356,7 +356,7 @@ from holdfast.media_items;
 
 -- name: writes
 -- A number that grows with every committed write to a table.
--- Returns: one row; null where the server does not count, or not for this kind of table.
+-- Returns: one row, null where the server does not count, or not for this kind of table.
 select s.n_tup_ins + s.n_tup_upd
 from pg_catalog.pg_stat_all_tables as s
 inner join pg_catalog.pg_class as c on c.oid = s.relid and c.relkind = 'r'

@@ -1,10 +1,10 @@
--- Media queue: copies are claimed, kept alive, and settled. The table of copies is the queue; instants are the database's.
+-- Media queue: copies are claimed, kept alive, and settled. The table of copies is the queue, instants are the database's.
 -- A copy is due while it is asked for and either waits and its time has come, or is leased and its lease has run out.
 -- Each block: "-- name:", one line on what it does, then what it returns.
 
 -- name: claim
 -- Lease every due copy of the most pressing files: what expires within a day first, then by class, then by deadline.
--- A file is taken by its first due copy, so that two workers do not share one; rows that another has are passed over.
+-- A file is taken by its first due copy, so that two workers do not share one, rows that another has are passed over.
 -- A copy whose lease ran out is taken over, and what was sent of it is logged.
 -- Returns: one row per copy, with its file and the verified copies there are.
 with handle as (
@@ -390,7 +390,7 @@ set
 where not v.is_open;
 
 -- name: closed_vaults
--- Vaults that take nothing now; one whose time has come is not among them.
+-- Vaults that take nothing now, one whose time has come is not among them.
 -- Returns: vault, reason.
 select
     vault,

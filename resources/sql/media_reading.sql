@@ -6,7 +6,7 @@
 
 -- name: due
 -- Copies to be read back: 1 those not proven for so many weeks, 2 new ones, 3 those whose slice it is this week.
--- Of these as many as fit into the bytes, at least one; the longest unproven first.
+-- Of these as many as fit into the bytes, at least one, the longest unproven first.
 -- Returns: item_id, vault, remote_id, name, source, media_class, size_bytes, sha256, proven_at, turn.
 with asked as (
     select
@@ -167,7 +167,7 @@ group by 1
 order by 1;
 
 -- name: restorable
--- Every copy of the files that are asked for; one row without a vault where there is none.
+-- Every copy of the files that are asked for, one row without a vault where there is none.
 -- Returns: item_id, source_table, source_id, media_class, kind, url, created_at, deadline_at, content_type, vault,
 -- remote_id, name, is_adopted, size_bytes, sha256.
 select
@@ -195,7 +195,7 @@ order by i.item_id, c.vault;
 
 -- name: not_mended
 -- Copies whose last reading found them damaged or missing, and of which there is no new one yet.
--- Returns: vault, source, problem, read_at; the latest first.
+-- Returns: vault, source, problem, read_at, the latest first.
 select
     r.vault,
     i.source_table || '/' || i.source_id as source,

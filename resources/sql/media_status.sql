@@ -32,7 +32,7 @@ from holdfast.media_vaults as v
 order by v.vault;
 
 -- name: troubled
--- Copies that somebody has to look at, or that did not work lately; the nearest deadline first.
+-- Copies that somebody has to look at, or that did not work lately, the nearest deadline first.
 -- Returns: one row per copy.
 select
     item_id,
@@ -52,7 +52,7 @@ limit %(most)s;
 
 -- name: retry
 -- Queue again what ended badly: one file by its number or its row's id, or all of them.
--- Returns: nothing; rowcount = copies.
+-- Returns: nothing, rowcount = copies.
 update holdfast.media_copies as c
 set
     state = 'pending',

@@ -12,7 +12,7 @@ DEFINITIONS: Final = Path(__file__).parent / "definitions.txt"
 
 
 def definitions() -> str:
-    """Every asset, check, job and schedule of the code location, one line each."""
+    """Every asset, check, job, schedule and sensor of the code location, one line each."""
     return "\n".join(sorted(_lines(defs()))) + "\n"
 
 
@@ -21,7 +21,7 @@ def _lines(found: dg.Definitions) -> Iterator[str]:
     for key in graph.get_all_asset_keys():
         node = graph.get(key)
         deps = ",".join(sorted(parent.to_user_string() for parent in node.parent_keys)) or "-"
-        partitions = "daily" if node.partitions_def else "-"
+        partitions = _partitions(node.partitions_def)
         yield f"asset     {key.to_user_string()}  group={node.group_name}  deps={deps}  partitions={partitions}"
     for check in graph.asset_check_keys:
         yield f"check     {check.asset_key.to_user_string()}:{check.name}"
@@ -29,3 +29,11 @@ def _lines(found: dg.Definitions) -> Iterator[str]:
         yield f"job       {job.name}"
     for schedule in found.schedules or ():
         yield f"schedule  {schedule.name}  {schedule.cron_schedule}  {schedule.execution_timezone}"
+    for sensor in found.sensors or ():
+        yield f"sensor    {sensor.name}  {sensor.minimum_interval_seconds} s"
+
+
+def _partitions(found: dg.PartitionsDefinition[str] | None) -> str:
+    if found is None:
+        return "-"
+    return ",".join(found.get_partition_keys()) if isinstance(found, dg.StaticPartitionsDefinition) else "daily"

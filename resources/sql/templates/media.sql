@@ -1,9 +1,9 @@
 -- Media: statements about the applications' tables, which are known only when they are run. Columns of ours are text or
--- timestamptz; where an application has made them otherwise, values are cast to what it made.
+-- timestamptz, where an application has made them otherwise, values are cast to what it made.
 -- Each block: "-- name:", one line on what it does, then what it returns.
 
 -- name: links
--- A piece: the rows of a table that hold a link, as the books would say them; and whether they can be in the books.
+-- A piece: the rows of a table that hold a link, as the books would say them, and whether they can be in the books.
 -- A deadline that is nowhere near our time (infinity) is brought to the edge of it.
 select
     t.{id}::text as source_id,
@@ -47,7 +47,7 @@ select exists (
 );
 
 -- name: scan
--- Bring rows into the books: new files; what changed of known ones; those that their row says no more. A link with
+-- Bring rows into the books: new files, what changed of known ones, those that their row says no more. A link with
 -- another query may answer again, so what had been given up waits again.
 -- Returns: one row: rows with a link, new files, changed ones, superseded ones, rows that cannot be in the books, and
 -- some of these with the reason.
