@@ -32,6 +32,7 @@ def _commands(nab: Path | None, *, is_quick: bool) -> list[list[str]]:
         "learning",
         "scenarios",
         "consistency",
+        "media_queue",
     )
     return [*real, *([name, *quick] for name in names), ["scrape", *(["--targets", "100"] if is_quick else [])]]
 
