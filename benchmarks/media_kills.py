@@ -117,13 +117,13 @@ def _judged(servers: Stage, url: str, kills: int, runs: int) -> Outcome:
             "select c.remote_id, c.size_bytes, encode(c.sha256, 'hex') from holdfast.media_copies as c"
         ).fetchall()
     with urllib.request.urlopen(f"{servers.drive}/_fake/files") as answer:
-        files = [one for one in json.loads(answer.read()) if one.get("sha256Checksum")]
+        files = [one for one in json.loads(answer.read()) if one["sha256"]]
     with urllib.request.urlopen(f"{servers.drive}/_fake/log") as answer:
         sent = json.loads(answer.read())["upload_bytes"]
     held = {one["id"]: one for one in files}
-    names = Counter(one["name"] for one in files)
+    names = Counter(one["path"] for one in files)
     lost = sum(
-        remote_id not in held or (int(held[remote_id]["size"]), held[remote_id]["sha256Checksum"]) != (size, sha256)
+        remote_id not in held or (int(held[remote_id]["size"]), held[remote_id]["sha256"]) != (size, sha256)
         for remote_id, size, sha256 in rows
     )
     return Outcome(

@@ -12,7 +12,7 @@ from holdfast.media.vaults import Buffer, Content, NewFile, Space, Stored
 from holdfast.vaults import check_name, not_there
 from resources.object_store_client import S3Access, S3Client
 from resources.object_store_errors import PastTheEndError
-from resources.object_store_files import OpenObject, digest_of, etag_of, stored_of
+from resources.object_store_files import OpenObject, digest_of, etag_of, metadata_of, stored_of
 from resources.object_store_upload import MOST_PARTS, S3Upload
 
 __all__ = ["S3Access", "S3Vault"]
@@ -162,7 +162,7 @@ class S3Vault:
                     "nothing was stored. Look at it, and rename it to have this one stored"
                 )
         else:
-            self._store(file.remote_id, body, ContentType=file.content_type, Metadata=dict(file.facts))
+            self._store(file.remote_id, body, ContentType=file.content_type, Metadata=metadata_of(file))
         return stored_of(self._client, file.remote_id, len(body), md5)
 
     def _store(self, key: str, body: bytes, **more: Any) -> None:

@@ -4,13 +4,21 @@ import hashlib
 import re
 from contextlib import closing
 from typing import Any, Final
+from urllib.parse import quote
 
-from holdfast.media.vaults import Stored
+from holdfast.media.vaults import NewFile, Stored
 from resources.object_store_client import S3Client
 from resources.object_store_errors import failures, ours
 
 _MD5: Final = re.compile(r"[0-9a-f]{32}(-[0-9]+)?")
 _BLOCK_BYTES: Final = 1 << 20
+# Metadata of an object may have 2 KB in all, and only ASCII. Source: Amazon S3 user guide, "Object metadata".
+_LONGEST_FACT: Final = 400
+
+
+def metadata_of(file: NewFile) -> dict[str, str]:
+    """What is told of a file beside it, percent-encoded as in a URL."""
+    return {key: quote(value, safe=" /._-")[:_LONGEST_FACT] for key, value in file.facts}
 
 
 def etag_of(answer: Any) -> str:

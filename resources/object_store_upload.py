@@ -9,7 +9,7 @@ from holdfast.errors import DamagedCopyError, NotInVaultError, UploadLostError
 from holdfast.media.etags import whole_etag
 from holdfast.media.vaults import Buffer, NewFile, Stored
 from resources.object_store_client import S3Client
-from resources.object_store_files import digest_of, etag_of, stored_of
+from resources.object_store_files import digest_of, etag_of, metadata_of, stored_of
 
 # Source: Amazon S3 user guide, "Multipart upload limits".
 MOST_PARTS: Final = 10_000
@@ -105,7 +105,7 @@ class S3Upload:
             "create_multipart_upload",
             "nothing was stored",
             ContentType=self._file.content_type,
-            Metadata=dict(self._file.facts),
+            Metadata=metadata_of(self._file),
         )
         return str(answer["UploadId"])
 

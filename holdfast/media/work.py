@@ -21,6 +21,7 @@ class Claim:
         attempts: that ended badly before this one.
         remote_id, name: of an earlier attempt; None where there was none.
         upload: where an earlier attempt left off (``Upload.state``), of the file that ``MediaItem.etag`` names.
+        is_new: whether the remote id was drawn for this very attempt: nothing can be there under it.
     """
 
     item_id: int
@@ -30,6 +31,7 @@ class Claim:
     remote_id: str | None = None
     name: str | None = None
     upload: bytes | None = None
+    is_new: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -203,7 +203,6 @@ class _Run:
 
     def _with_ids(self, works: Sequence[Work]) -> list[Work]:
         """The work, with a remote id for every copy in a vault that draws them; all of them are in the books then."""
-        drawn: dict[tuple[int, str], str] = {}
         pairs: list[tuple[Claim, str]] = []
         for label, vault in self._vaults.items():
             lacking = [
@@ -219,16 +218,7 @@ class _Run:
             pairs += zip(lacking, ids, strict=True)
         self._queue.reserve(pairs)
         drawn = {(claim.item_id, claim.vault): remote_id for claim, remote_id in pairs}
-        return [
-            replace(
-                work,
-                claims=tuple(
-                    replace(claim, remote_id=drawn.get((claim.item_id, claim.vault), claim.remote_id))
-                    for claim in work.claims
-                ),
-            )
-            for work in works
-        ]
+        return [replace(work, claims=tuple(_with_id(claim, drawn) for claim in work.claims)) for work in works]
 
     def _close(self, error: VaultClosedError) -> None:
         """Nothing more goes into this vault in this run; other runs learn of it."""
@@ -257,3 +247,8 @@ class _Run:
     def _tick(self) -> None:
         seconds = time.monotonic() - self._began_s
         self.report.ticks.append(Tick(seconds, self._workers.meter.sent_bytes, self.report.copies["verified"]))
+
+
+def _with_id(claim: Claim, drawn: Mapping[tuple[int, str], str]) -> Claim:
+    remote_id = drawn.get((claim.item_id, claim.vault))
+    return claim if remote_id is None else replace(claim, remote_id=remote_id, is_new=True)

@@ -1,9 +1,10 @@
 """Where a copy goes in its vault: a name, an id that is kept in the books, or a file that is there already."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from uuid import UUID
 
 from holdfast.errors import LeaseLostError
 from holdfast.media.items import MediaItem
@@ -22,6 +23,9 @@ class Books(Protocol):
 
     def keep_upload(self, claim: Claim, *, name: str, state: bytes, etag: str) -> bool:
         """Keep where an upload can be gone on with; False: the lease is not ours any more."""
+
+    def heartbeat(self, claims: Sequence[Claim], sent: Mapping[tuple[int, str], int]) -> set[UUID]:
+        """Prolong the leases of claims; the tokens that are still ours."""
 
     def has_strays(self, vault: str) -> bool:
         """Whether the vault held files that the books do not know, when it was looked into last."""
@@ -86,6 +90,10 @@ class Placing:
         """
         if not self._books.keep_upload(claim, name=file.name, state=state, etag=etag):
             raise LeaseLostError(f"item {claim.item_id}: its lease in {claim.vault} was taken over")
+
+    def is_ours(self, claim: Claim) -> bool:
+        """Whether nobody else has taken the copy over; prolongs its lease."""
+        return claim.token in self._books.heartbeat([claim], {})
 
     def has_lookalikes(self, vault: str) -> bool:
         """Whether the vault had files before us; asked once, as every item asks."""

@@ -1,5 +1,6 @@
 """A round: an item is read once, and what it gives goes to every copy that is due."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -17,7 +18,7 @@ from holdfast.errors import (
     TransientError,
     UploadLostError,
 )
-from holdfast.media.vaults import MediaVault, Stored
+from holdfast.media.vaults import MediaVault, NewFile, Stored
 from holdfast.media.verdicts import result_of
 from holdfast.media.work import Claim, Result, Work
 from resources.media.blocks import Buffers
@@ -121,12 +122,23 @@ class Round:
                 continue
             try:
                 file = self._tools.placing.place(vault, attempt, self._work.item, content_type, len(content))
-                stored = self._tools.patience.call(lambda v=vault, f=file: v.put(f, [content], sha256))  # type: ignore[misc]
+                stored, sent_bytes = self._put(vault, file, attempt, content, digests)
             except HoldfastError as error:
                 self._close(attempt, error, is_of_vault=True)
             else:
-                self._tools.sent(attempt.claim, len(content))
-                self._verified(attempt, stored, digests, content_type, len(content))
+                self._tools.sent(attempt.claim, sent_bytes)
+                self._verified(attempt, stored, digests, content_type, sent_bytes)
+
+    def _put(
+        self, vault: MediaVault, file: NewFile, attempt: Attempt, content: memoryview, digests: Digests
+    ) -> tuple[Stored, int]:
+        """The file in the vault, and how many bytes were sent: none where a run that was killed had sent them."""
+        patience = self._tools.patience
+        if vault.draws_ids and attempt.remote_id and not attempt.claim.is_new:
+            found = patience.call(lambda: vault.find(file.remote_id))
+            if found and is_proven(vault, found, digests):
+                return found, 0
+        return patience.call(lambda: vault.put(file, [content], digests.sha256)), len(content)
 
     def _stream(self, reading: Reading, judge: Judge, first: Filled) -> None:
         """A file that goes block by block into every vault at once."""
@@ -239,12 +251,24 @@ class Round:
         del self._open[attempt.claim.vault]
         if is_of_vault:
             self._tools.told(attempt.claim.vault, error)
+        if isinstance(error, ConflictError):
+            self._withdraw(attempt)
         if isinstance(error, _ANEW):
             self.anew.append((_fresh(attempt, error, self._tools.vaults[attempt.claim.vault]), error))
             return
         result = result_of(error, self._work.item, attempt.claim, datetime.now(UTC), sent_bytes)
         if result:
             self.results.append(result)
+
+    def _withdraw(self, attempt: Attempt) -> None:
+        """Remove what lies unproven under an id that was drawn for this very copy: nobody else can have put it there.
+
+        A run that was killed before it could compare leaves it; where ids follow from names, it may be anybody's.
+        """
+        vault = self._tools.vaults[attempt.claim.vault]
+        if vault.draws_ids and attempt.remote_id and self._tools.placing.is_ours(attempt.claim):
+            with contextlib.suppress(HoldfastError):
+                vault.remove(attempt.remote_id)
 
 
 def _fresh(attempt: Attempt, error: HoldfastError, vault: MediaVault) -> Attempt:
