@@ -9,8 +9,9 @@ from typing import Final
 _MINUTE_S: Final = 60.0
 # Calls that are made within so long are remembered together.
 _TOGETHER_S: Final = 0.1
-# A throttle halves the pace of the last so many seconds; every such while without another doubles it again.
-_RECENT_S: Final = 10.0
+# A throttle halves the pace of the last so many seconds; every such while without another doubles it again. A service
+# that throttles one call in fifty at random is so still asked a few dozen times a second.
+_RECENT_S: Final = 2.0
 # Throttles that come within so long are answers to the same pace.
 _SAME_S: Final = 1.0
 

@@ -217,3 +217,40 @@ def test_ids_come_a_thousand_at_a_time(drive: FakeDrive, vault: DriveVault) -> N
     assert drive.counts()["files.generateIds"] == 2
     assert len(vault.reserve([""] * 1500)) == 1500
     assert vault.reserve([]) == []
+
+
+def test_one_in_seven_calls_goes_wrong_and_every_file_arrives_once(drive: FakeDrive, open_vault: Open) -> None:
+    vault = open_vault()
+    put(vault, b"warm")
+    # No throttles: how slow they make it is the pace's to say, and tested there.
+    kinds = ("refuse", "html", "reset_before", "reset_after", "error_after", "expire", "corrupt")
+    drive.faults.by_chance(0.15, seed=11, kinds=kinds)
+
+    def one(number: int) -> tuple[str, bytes]:
+        content = some(number / 100)
+        for _ in range(20):
+            file = new_again(vault, content, number)
+            try:
+                return vault.put(file, [content], sha(content)).remote_id, content
+            except (DamagedCopyError, TransientError):
+                continue
+        raise AssertionError(number)
+
+    with ThreadPoolExecutor(8) as pool:
+        sent = dict(pool.map(one, range(120)))
+    drive.faults.clear()
+    assert len(sent) == 120
+    for remote_id, content in sent.items():
+        assert whole(vault, remote_id) == content
+    # Nothing but what was sent, but for copies whose withdrawal went wrong as well: those are named in the error.
+    assert len(drive.stored()) <= 121 + sum(kind == "corrupt" for _, kind in drive.faults.happened)
+
+
+def new_again(vault: DriveVault, content: bytes, number: int) -> NewFile:
+    """A file with an id of its own, however often drawing one goes wrong."""
+    for _ in range(20):
+        try:
+            return new(vault, content, f"images/2026-11/{number}.png")
+        except TransientError:
+            continue
+    raise AssertionError(number)
