@@ -97,7 +97,9 @@ def resources(settings: Settings) -> dict[str, object]:
             dsn=dg.EnvVar("DATABASE_URL"),
         ),
         "vault": FolderVaultResource(folder=str(settings.vault)),
-        "media_vaults": MediaVaultsResource(folder=str(settings.media_vault_folder or ""), **given),
+        "media_vaults": MediaVaultsResource(
+            folder=str(settings.media_vault_folder or ""), dsn=dg.EnvVar("DATABASE_URL"), **given
+        ),
         "media_origin": OriginResource(allowed_hosts=settings.media_allowed_hosts),
         "dagster_log": DagsterLogResource(dsn=dg.EnvVar("DAGSTER_DATABASE_URL"), keep_days=settings.event_log_days),
     }

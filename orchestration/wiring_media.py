@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from holdfast.media.addresses import AllowedHosts
 from holdfast.media.vaults import MediaVault
+from orchestration.reaching import open_postgres
 from orchestration.settings import Settings
 from resources.drive.access import DriveAccess
 from resources.media.vaults import VaultsAccess, open_vaults
@@ -29,6 +30,7 @@ def vaults_access(settings: Settings) -> VaultsAccess:
         drive=drive_access(settings) if settings.has_drive else None,
         s3=S3Access(**_given(settings, _S3)) if settings.has_s3 else None,
         folder=settings.media_vault_folder,
+        books=open_postgres(settings) if settings.database_url else None,
     )
 
 

@@ -12,6 +12,7 @@ from holdfast.media.vaults import MediaVault
 from resources.drive.access import DriveAccess
 from resources.media.vaults import VaultsAccess, open_vaults
 from resources.object_store import S3Access
+from resources.postgres import Postgres
 from resources.web.origin import Origin
 
 
@@ -35,6 +36,7 @@ class MediaVaultsResource(dg.ConfigurableResource[Any]):
     s3_secret_access_key: str = Field(default="", description="its secret key")
     s3_bucket: str = Field(default="", description="its bucket")
     folder: str = Field(default="", description="a folder as vault; empty: none")
+    dsn: str = Field(default="", description="libpq URL of the books: whether that folder was used; empty: not asked")
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -52,6 +54,7 @@ class MediaVaultsResource(dg.ConfigurableResource[Any]):
             drive=DriveAccess(**drive) if self.drive_private_key or self.drive_refresh_token else None,
             s3=S3Access(**s3) if self.s3_endpoint or self.s3_bucket else None,
             folder=Path(self.folder) if self.folder else None,
+            books=Postgres(self.dsn) if self.dsn else None,
         )
 
 

@@ -215,3 +215,8 @@ inner join holdfast.media_copies as c on c.item_id = r.item_id and c.vault = r.v
 inner join holdfast.media_items as i on i.item_id = r.item_id
 where r.verdict <> 'whole' and c.is_required and (c.state <> 'verified' or c.verified_at < r.read_at)
 order by r.read_at desc, r.vault, source;
+
+-- name: has_copies
+-- Whether a vault has, or had, a proven copy of anything.
+-- Returns: one row.
+select exists (select 1 from holdfast.media_copies where vault = %(vault)s and state = 'verified');

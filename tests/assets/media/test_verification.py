@@ -9,10 +9,12 @@ import pytest
 
 from assets.media.restoring import media_restore
 from assets.media.verification import media_verification
+from holdfast.errors import TransientError
 from holdfast.plots.picture import INLINE_LIMIT
 from orchestration.definitions import resources
 from orchestration.settings import load
 from resources.folder import FolderVault
+from resources.media.vaults_resource import MediaVaultsResource
 from tests.assets.baselines.deployment import Deployment, checks, metadata
 from tests.resources.media.shelves import Shelf
 
@@ -95,6 +97,22 @@ def test_a_run_that_could_read_nothing_is_no_good_run(deployment: Deployment, sh
     result = deployment.run(media_verification, run_config=config(), raise_on_error=False)
     assert not result.success
     assert shelf.run("select count(*) from holdfast.media_readings") == [(0,)]
+
+
+def test_a_share_that_was_used_is_told_from_a_new_folder_by_the_books(
+    deployment: Deployment, shelf: Shelf, tmp_path: Path
+) -> None:
+    doors = resources(load(deployment.environment))["media_vaults"]
+    assert isinstance(doors, MediaVaultsResource)
+    shelf.add("7", b"meow")
+    (tmp_path / "nas").rename(tmp_path / "unmounted")
+    (tmp_path / "nas").mkdir()
+    opened = doors.process_config_and_initialize().open()["folder"]
+    with pytest.raises(TransientError, match="not mounted"):
+        opened.reserve(["upscale/2026-11/b.mp4"])
+    assert list((tmp_path / "nas").iterdir()) == []
+    shelf.run("update holdfast.media_copies set vault = 's3'")
+    assert doors.process_config_and_initialize().open()["folder"].reserve(["upscale/2026-11/b.mp4"])
 
 
 def restore(deployment: Deployment, **given: Any) -> dg.ExecuteInProcessResult:
