@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from psycopg import sql
@@ -52,23 +51,6 @@ class Projector:
         return shape
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What telling all rows of a table came to.
-
-    Attributes:
-        behind_rows: of the primary that said something else than the books.
-        told_rows: of these that say it now; the others were locked.
-        carried_rows: of the secondary that were brought in line.
-        problems: sentences.
-    """
-
-    behind_rows: int = 0
-    told_rows: int = 0
-    carried_rows: int = 0
-    problems: tuple[str, ...] = ()
-
-
 def tell_all(postgres: Postgres, table: str) -> tuple[int, int]:
     """Tell every row of a table what the books say of it; how many were behind, and how many were told.
 
@@ -79,6 +61,7 @@ def tell_all(postgres: Postgres, table: str) -> tuple[int, int]:
         shape = read_shape(db, table)
         if shape is None or not shape.is_told:
             return 0, 0
+        db.rows("media_books/wait_shortly", timeout_ms=_LOCK_TIMEOUT_MS)
         behind = [row_id for (row_id,) in db.composed_rows(_behind(shape), **_asked(shape))]
     told = 0
     for start in range(0, len(behind), _BATCH):

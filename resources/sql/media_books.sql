@@ -30,9 +30,10 @@ select pg_advisory_xact_lock(hashtextextended('holdfast.media_scan', 0))::text;
 
 -- name: plan_scan
 -- Settle how a scan is planned, for this transaction only: both sides are read once, whatever the statistics say of
--- tables that were empty a moment ago.
+-- tables that were empty a moment ago. A table whose rows a policy hides is an error, not a table without files.
 -- Returns: one row, of no interest.
 select
+    set_config('row_security', 'off', true),
     set_config('enable_nestloop', 'off', true),
     set_config('enable_mergejoin', 'off', true),
     set_config('jit', 'off', true),
@@ -121,9 +122,11 @@ from found as f
 where c.item_id = f.item_id and c.vault = f.vault;
 
 -- name: wait_shortly
--- Wait for nobody's locks for long, in this transaction.
+-- Wait for nobody's locks for long, in this transaction, and take hidden rows for an error.
 -- Returns: one row, of no interest.
-select set_config('lock_timeout', (%(timeout_ms)s::integer)::text, true);
+select
+    set_config('lock_timeout', (%(timeout_ms)s::integer)::text, true),
+    set_config('row_security', 'off', true);
 
 -- name: holders
 -- Who holds a table, the longest transaction first.
