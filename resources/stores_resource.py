@@ -6,6 +6,7 @@ import dagster as dg
 from pydantic import Field
 
 from holdfast.errors import SettingsError
+from resources.postgres import Postgres
 from resources.stores import Stores, open_stores
 
 
@@ -22,6 +23,10 @@ class StoresResource(dg.ConfigurableResource[Any]):
     def is_paired(self) -> bool:
         """Whether there is a secondary store to compare with."""
         return bool(self.b_url)
+
+    def secondary(self) -> Postgres | None:
+        """The secondary store, None where none is configured. Opens nothing yet."""
+        return Postgres(self.b_url) if self.b_url else None
 
     def stores(self) -> Stores:
         """Both of them. Opens nothing yet.

@@ -15,8 +15,10 @@ from holdfast.media.items import MediaClass
 from holdfast.plots import line_chart
 from resources.media.backup import Backup
 from resources.media.queue import Queue
+from resources.media.telling_rows import bring_in_line
 from resources.media.vaults_resource import MediaVaultsResource, OriginResource
 from resources.postgres_resource import PostgresResource
+from resources.stores_resource import StoresResource
 
 _REST: Final = "holdfast.media_file_copies has every copy with its problem and what to do"
 
@@ -47,6 +49,7 @@ def media_backup(
     context: dg.AssetExecutionContext,
     config: MediaBackupConfig,
     postgres: PostgresResource,
+    stores: StoresResource,
     media_vaults: MediaVaultsResource,
     media_origin: OriginResource,
 ) -> dg.MaterializeResult:
@@ -68,7 +71,7 @@ def media_backup(
     """
     media_class = cast("MediaClass", context.partition_key)
     began_at = datetime.now(UTC)
-    vaults = media_vaults.open()
+    vaults, origin = media_vaults.open(), media_origin.open()
 
     def say(line: str) -> None:
         context.log.info("media %s: %s", media_class, line)
@@ -80,13 +83,16 @@ def media_backup(
             report = Report(media_class=media_class, due_items=due.items, due_bytes=due.bytes)
             report.closed.update(queue.closed_vaults())
         else:
-            report = Backup(queue, media_origin.open(), vaults, say=say).run(_ask(config, media_class))
+            report = Backup(queue, origin, vaults, say=say).run(_ask(config, media_class))
         waiting = queue.due(media_class, list(vaults))
     finally:
         queue.close()
+        origin.close()
         for vault in vaults.values():
             vault.close()
-    for problem in report.problems:
+    # Until the stores say the same, a comparison of them would find what this run has just done.
+    in_line = None if config.dry_run else bring_in_line(postgres.client(), stores.secondary())
+    for problem in (*report.problems, *(in_line.problems if in_line else ())):
         context.log.warning("media %s: %s", media_class, problem)
     told = _told(report, began_at, is_dry=config.dry_run)
     return dg.MaterializeResult(

@@ -60,10 +60,9 @@ def media_inventory(
     """
     began_s = time.monotonic()
     primary = postgres.client()
-    secondary = stores.stores().b.postgres if stores.is_paired else None
     found = scan(primary, MEDIA_SOURCES, media_vaults.labels)
     looks, problems = _look(primary, config, media_vaults, context.log.info)
-    in_line = bring_in_line(primary, secondary)
+    in_line = bring_in_line(primary, stores.secondary())
     problems = [*found.lines(), *problems, *(one.problem for one in looks if one.problem), *in_line.problems]
     for problem in problems:
         context.log.warning("media: %s", problem)
