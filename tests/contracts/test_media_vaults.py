@@ -18,6 +18,8 @@ from holdfast.errors import (
     ConflictError,
     DamagedCopyError,
     NotInVaultError,
+    PermanentError,
+    TransientError,
     UploadLostError,
 )
 from holdfast.media.vaults import MediaVault, NewFile, Stored, Upload
@@ -335,6 +337,42 @@ def test_eight_threads_share_a_vault(place: House, vault: MediaVault) -> None:
     assert len(place.names()) == 48
     # A listing of Drive lags.
     eventually(lambda: len(list(vault.list())) == 48)
+
+
+def test_one_file_that_is_put_by_eight_threads_at_once_is_one_file(place: House, vault: MediaVault) -> None:
+    file = new(vault, size_bytes=4)
+
+    def one(_: int) -> bool:
+        try:
+            return agrees(vault.put(file, [b"meow"], sha(b"meow")), b"meow")
+        except TransientError:
+            # Another one is at it.
+            return False
+
+    with ThreadPoolExecutor(8) as pool:
+        assert any(pool.map(one, range(16)))
+    assert place.names() == [NAME]
+    assert whole(vault, file.remote_id) == b"meow"
+
+
+@pytest.mark.parametrize(
+    "name", ["../up", "/a", "a//b", ".hidden", "a/.b", "a\\b", "a\nb", "🐈.mp4", "x" * 201, "a'b", ""]
+)
+def test_a_name_that_is_made_of_what_people_typed_is_refused(vault: MediaVault, name: str) -> None:
+    if vault.draws_ids:
+        assert len(vault.reserve([name])) == 1
+        return
+    with pytest.raises(PermanentError, match="is no name for the vault"):
+        vault.reserve([name])
+
+
+def test_a_large_file_of_nothing_is_a_file(vault: MediaVault) -> None:
+    file = new(vault, size_bytes=0)
+    upload = vault.upload(file)
+    if vault.label == "drive":
+        upload.send(b"", total_bytes=0)
+    assert upload.finish(sha(b"")).size_bytes == 0
+    assert whole(vault, file.remote_id) == b""
 
 
 def test_it_says_what_it_is(vault: MediaVault) -> None:
