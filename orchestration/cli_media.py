@@ -141,15 +141,15 @@ def _make(settings: "Settings", ask: Ask) -> Report:
     from resources.media.backup import Backup
     from resources.media.queue import Queue
 
-    vaults = wiring_media.media_vaults(settings)
-    queue = Queue(reaching.open_postgres(settings), owner=f"terminal of {wiring_media.who()}")
+    vaults, origin = wiring_media.media_vaults(settings), wiring_media.media_origin(settings)
+    queue = Queue(wiring.open_postgres(settings), owner=f"terminal of {wiring_media.who()}")
+    say = logging.getLogger("holdfast").info
     try:
         _scan(settings, list(vaults))
-        return Backup(queue, wiring_media.media_origin(settings), vaults, say=logging.getLogger("holdfast").info).run(
-            ask
-        )
+        return Backup(queue, origin, vaults, say=say).run(ask)
     finally:
         queue.close()
+        origin.close()
         for vault in vaults.values():
             vault.close()
 
@@ -167,8 +167,7 @@ def _scan(settings: "Settings", vaults: list[str]) -> None:
 
 def _tell(report: Report, *, as_json: bool, is_dry: bool) -> None:
     if as_json:
-        numbers = {name: value for name, value in asdict(report).items() if name != "ticks"}
-        print_json(numbers | {"is_dry_run": is_dry})
+        print_json(report.numbers() | {"is_dry_run": is_dry})
         return
     if is_dry:
         size = megabytes(report.due_bytes)

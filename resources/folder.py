@@ -139,6 +139,9 @@ class FolderVault:
                 folders[:] = [name for name in folders if not name.startswith(".")]
                 yield from self._in(Path(folder), files, prefix)
 
+    def note_sent_today(self, sent_bytes: int) -> None:
+        """It has no daily limit."""
+
     def space(self) -> Space:
         """How full its disk is, whoever filled it."""
         with self._place.errors("its disk", "nothing was changed"):

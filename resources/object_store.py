@@ -134,6 +134,9 @@ class S3Vault:
             if not key.endswith("/") and not any(part.startswith(".") for part in key.split("/")):
                 yield stored_of(self._client, key, found["Size"], etag_of(found))
 
+    def note_sent_today(self, sent_bytes: int) -> None:
+        """It has no daily limit."""
+
     def space(self) -> Space:
         """S3 says neither what is used nor what there is; the books know what we stored."""
         return Space()

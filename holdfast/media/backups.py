@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Final
 
 from holdfast.media.items import MediaClass, MediaItem
@@ -108,6 +108,11 @@ class Report:
                 self.saved_bytes += result.size_bytes or 0
             elif result.problem and len(self.problems) < _MOST_PROBLEMS:
                 self.problems.append(Problem.of(item, result))
+
+    def numbers(self) -> dict[str, object]:
+        """What it says, for a program."""
+        plain = {name: getattr(self, name) for name in self.__slots__ if name not in ("copies", "problems", "ticks")}
+        return plain | {"copies": dict(self.copies), "problems": [asdict(problem) for problem in self.problems]}
 
     @property
     def rate_mb_s(self) -> float:

@@ -190,6 +190,9 @@ class MediaVault(Protocol):
     def remove(self, remote_id: str) -> None:
         """Delete a file for good; no error where there is none. Only for what an operator's plan names."""
 
+    def note_sent_today(self, sent_bytes: int) -> None:
+        """Hear how much all runs together sent into it in the last 24 hours: some vaults have a daily limit."""
+
     def space(self) -> Space:
         """How full it is."""
 

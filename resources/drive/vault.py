@@ -105,9 +105,9 @@ class DriveVault:
         where = "a shared drive" if place.shared_drive else "My Drive"
         return f"files go into the folder {place.name!r} in {where}, as {self._access.who}"
 
-    def note_sent_today(self, count_bytes: int) -> None:
-        """What other runs stored in the last 24 hours, of the 750 GB that may be stored in a day."""
-        self._caller.stored(count_bytes)
+    def note_sent_today(self, sent_bytes: int) -> None:
+        """What all runs stored in the last 24 hours, of the 750 GB that may be stored in a day."""
+        self._caller.stored(sent_bytes)
 
     def close(self) -> None:
         """Wake whoever waits, and close every line."""

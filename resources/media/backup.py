@@ -99,6 +99,7 @@ class _Run:
             else:
                 self._usable.append(label)
                 self._queue.note_space(label, space)
+                vault.note_sent_today(self._queue.sent_today_bytes(label))
                 if space.free_bytes is not None:
                     self._room[label] = space.free_bytes - spare_bytes(space.limit_bytes)
 
