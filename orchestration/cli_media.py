@@ -142,7 +142,7 @@ def _make(settings: "Settings", ask: Ask) -> Report:
     from resources.media.queue import Queue
 
     vaults, origin = wiring_media.media_vaults(settings), wiring_media.media_origin(settings)
-    queue = Queue(wiring.open_postgres(settings), owner=f"terminal of {wiring_media.who()}")
+    queue = Queue(reaching.open_postgres(settings), owner=f"terminal of {wiring_media.who()}")
     say = logging.getLogger("holdfast").info
     try:
         _scan(settings, list(vaults))
