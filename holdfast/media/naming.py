@@ -18,6 +18,7 @@ _EXTENSIONS: Final = {
     "image/webp": "webp",
     "image/avif": "avif",
     "image/heic": "heic",
+    "image/svg+xml": "svg",
 }
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9]+")
 _LONGEST_ID: Final = 60
