@@ -11,8 +11,9 @@ from assets.baselines.telling import paragraphs
 from assets.media.backup import media_backup
 from assets.media.tables import GROUP, OWNERS, table
 from assets.media.tables_reading import READINGS
+from holdfast.media.readings import Ask, NotMended, Report, Standing, Week
 from holdfast.plots import line_chart
-from resources.media.reading_back import Ask, NotMended, ReadingBack, Report, Standing, Week, standing
+from resources.media.reading_back import ReadingBack, standing
 from resources.media.vaults_resource import MediaVaultsResource
 from resources.postgres_resource import PostgresResource
 

@@ -5,12 +5,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Final
 
 from holdfast.errors import HoldfastError, NotInVaultError, StoppedError
 from holdfast.media.proofs import Comparison, Proof, Verdict
+from holdfast.media.readings import Ask, DueCopy, NotMended, Reading, Report, Standing, Week
 from holdfast.media.vaults import MediaVault
 from resources.media.projecting import Projector
 from resources.media.streaming import blocks
@@ -25,92 +24,6 @@ _BATCH: Final = 50
 # So many missing in a vault, and not one whole: more likely it is another vault than that all of them are lost.
 _SUSPICIOUS: Final = 3
 _MB: Final = 1e6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """How much one run reads back at most.
-
-    Attributes:
-        weeks: a copy that was not proven for so long is read back whoever's turn it is.
-        slices: every copy has its turn once in so many weeks.
-        max_bytes: of all copies together; one is read in any case.
-        max_seconds: then no further copy is begun.
-        workers: copies at once.
-    """
-
-    weeks: int = 13
-    slices: int = 13
-    max_bytes: int = 20_000_000_000
-    max_seconds: float = 3600.0
-    workers: int = 4
-
-
-@dataclass(frozen=True, slots=True)
-class DueCopy:
-    """A copy whose turn it is, as the books know it."""
-
-    item_id: int
-    vault: str
-    remote_id: str
-    name: str
-    source: str
-    media_class: str
-    size_bytes: int
-    sha256: bytes
-    proven_at: datetime
-    turn: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What came of reading a copy.
-
-    Attributes:
-        verdict: None: it could not be read now; nothing is known.
-        problem: what is wrong with it, or in the way.
-    """
-
-    copy: DueCopy
-    verdict: Verdict | None
-    read_bytes: int = 0
-    seconds: float = 0.0
-    found_sha256: bytes | None = None
-    problem: str = ""
-
-    def __str__(self) -> str:
-        """One sentence."""
-        return f"{self.copy.source} in {self.copy.vault} ({self.copy.name}): {self.problem or self.verdict}"
-
-
-@dataclass(slots=True, kw_only=True)
-class Report:
-    """What came of a run. Due copies are read, unread (the vault was in the way) or left (no time, or urgent work).
-
-    Attributes:
-        urgent_items: files of the rescue window that were waiting: nothing was begun, or the rest was left.
-        suspicious: vaults in which nothing was found; nothing was changed there.
-    """
-
-    due_copies: int = 0
-    verdicts: Counter[str] = field(default_factory=Counter)
-    unread_copies: int = 0
-    read_bytes: int = 0
-    seconds: float = 0.0
-    urgent_items: int = 0
-    bad: list[Reading] = field(default_factory=list)
-    unread: list[Reading] = field(default_factory=list)
-    suspicious: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def read_copies(self) -> int:
-        """Copies that came to a verdict."""
-        return sum(self.verdicts.values())
-
-    @property
-    def left_copies(self) -> int:
-        """Copies that were not begun."""
-        return self.due_copies - self.read_copies - self.unread_copies
 
 
 class ReadingBack:
@@ -200,6 +113,8 @@ class ReadingBack:
             self._compare(copy, comparison)
             problem = comparison.difference()
             verdict = "damaged" if problem else "whole"
+            if not problem and self._is_in_the_bin(copy):
+                verdict, problem = "missing", "it is in the vault's bin, which is emptied by itself"
         except NotInVaultError:
             verdict, problem = "missing", "the vault has no such file"
         except StoppedError:
@@ -220,6 +135,11 @@ class ReadingBack:
             comparison.feed(block)
             if comparison.is_too_long:
                 return
+
+    def _is_in_the_bin(self, copy: DueCopy) -> bool:
+        """Whether the vault (Drive) still gives a file that somebody has thrown away; others have no bin."""
+        vault = self._vaults[copy.vault]
+        return vault.draws_ids and vault.find(copy.remote_id) is None
 
     def _write_down(self, readings: Sequence[Reading], report: Report) -> None:
         """Whole copies at once; what is not whole is held until it is known whether its vault is the right one."""
@@ -278,41 +198,6 @@ def _progress(report: Report, seconds: float) -> str:
         f"{report.read_copies} of {report.due_copies} copies read back, {report.read_bytes / _MB:.1f} MB at "
         f"{rate / _MB:.1f} MB/s, {left} left"
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How well the verified copies are proven: each was read back in time, is fresh, or is overdue."""
-
-    verified_copies: int
-    read_back_copies: int
-    fresh_copies: int
-    overdue_copies: int
-    verified_bytes: int
-    oldest_proof_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Week:
-    """Readings of a week that were whole, and that were not."""
-
-    week_at: datetime
-    whole: float
-    bad: float
-
-
-@dataclass(frozen=True, slots=True)
-class NotMended:
-    """A copy whose last reading found it damaged or missing, and of which there is no new one yet."""
-
-    vault: str
-    source: str
-    problem: str
-    read_at: datetime
-
-    def __str__(self) -> str:
-        """One sentence."""
-        return f"{self.source} in {self.vault}: {self.problem}, seen {self.read_at:%Y-%m-%d}"
 
 
 def standing(postgres: Postgres, vaults: Sequence[str], weeks: int) -> tuple[Standing, list[Week], list[NotMended]]:

@@ -13,9 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.media.vaults import MediaVault
 from orchestration.settings import PROJECT
+from resources.drive.access import DriveAccess
+from resources.drive.vault import DriveVault
 from resources.folder import FolderVault
 from resources.object_store import S3Vault
+from tests.fakes.drive import FakeDrive
 from tests.fakes.s3 import S3Server, s3_server
 from tests.resources.media.shelves import Shelf
 from tests.servers import eventually
@@ -30,10 +34,18 @@ def server() -> Iterator[S3Server]:
         yield found
 
 
-def environment(kind: str, tmp_path: Path, database_url: str, server: S3Server) -> dict[str, str]:
+@pytest.fixture
+def drive() -> Iterator[FakeDrive]:
+    with FakeDrive() as found:
+        yield found
+
+
+def environment(kind: str, tmp_path: Path, database_url: str, server: S3Server, drive: FakeDrive) -> dict[str, str]:
     base = {"PATH": os.environ["PATH"], "DATABASE_URL": database_url, "HOLDFAST_HOME": str(tmp_path / "state")}
     if kind == "folder":
         return base | {"HOLDFAST_MEDIA_FOLDER": str(tmp_path / "nas")}
+    if kind == "drive":
+        return base | {f"GOOGLE_DRIVE_{name.upper()}": value for name, value in drive.login().items()}
     access = server.access("kills")
     return base | {
         "STORAGE_S3_ENDPOINT": access.endpoint,
@@ -49,13 +61,17 @@ def bytes_in(home: Path) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["folder", "s3"])
-def test_a_restore_that_is_killed_goes_on(kind: str, tmp_path: Path, database_url: str, server: S3Server) -> None:
-    if kind == "s3":
-        server.make_bucket("kills")
-        vault: FolderVault | S3Vault = S3Vault(server.access("kills"))
-    else:
-        vault = FolderVault(tmp_path / "nas")
+@pytest.mark.parametrize("kind", ["folder", "s3", "drive"])
+def test_a_restore_that_is_killed_goes_on(
+    kind: str, tmp_path: Path, database_url: str, server: S3Server, drive: FakeDrive
+) -> None:
+    server.make_bucket("kills")
+    vaults: dict[str, MediaVault] = {
+        "folder": FolderVault(tmp_path / "nas"),
+        "s3": S3Vault(server.access("kills")),
+        "drive": DriveVault(DriveAccess(**drive.login())),
+    }
+    vault = vaults[kind]
     shelf = Shelf(database_url, {kind: vault})
     contents = {f"row-{size}": os.urandom(size) for size in SIZES}
     for name, content in contents.items():
@@ -64,7 +80,7 @@ def test_a_restore_that_is_killed_goes_on(kind: str, tmp_path: Path, database_ur
     server.door.bytes_per_s = 30_000_000
     home, rng = tmp_path / "home", secrets.SystemRandom()
     argv = [sys.executable, "-m", "orchestration.cli", "restore", "media", "--all", "--to", str(home), "--workers", "2"]
-    given = environment(kind, tmp_path, database_url, server)
+    given = environment(kind, tmp_path, database_url, server, drive)
     for _ in range(KILLS):
         before = bytes_in(home)
         child = subprocess.Popen(argv, cwd=PROJECT, env=given, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -72,6 +88,7 @@ def test_a_restore_that_is_killed_goes_on(kind: str, tmp_path: Path, database_ur
         time.sleep(rng.uniform(0, 0.1))
         child.send_signal(signal.SIGKILL)
         child.wait()
+    vault.close()
     before = bytes_in(home)
     done = subprocess.run([*argv, "--json"], cwd=PROJECT, env=given, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

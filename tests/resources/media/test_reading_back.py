@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.media.readings import Ask, Report
 from holdfast.media.vaults import MediaVault
-from resources.media.reading_back import Ask, ReadingBack, Report, standing
+from resources.media.reading_back import ReadingBack, standing
 from tests.contracts.houses import House, house
 from tests.resources.media.shelves import Shelf
 
@@ -89,6 +90,18 @@ def test_a_copy_of_another_length_is_damaged(shelf: Shelf, houses: dict[str, Hou
     path.write_bytes(b"meow" + by if by else b"meo")
     assert read_back(shelf).verdicts == {"damaged": 1}
     assert "bytes, expected 4" in shelf.copy(item, "folder")["problem"]
+
+
+def test_a_copy_in_the_bin_of_drive_is_missing(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with house("drive", tmp_path, monkeypatch) as drive:
+        shelf = Shelf(database_url, {"drive": drive.open()})
+        whole, binned = shelf.add("whole", b"meow"), shelf.add("binned", b"meow")
+        shelf.vaults["drive"].remove(shelf.copy(binned, "drive")["remote_id"])
+        assert read_back(shelf).verdicts == {"whole": 1, "missing": 1}
+    assert [shelf.copy(item, "drive")["state"] for item in (whole, binned)] == ["verified", "pending"]
+    assert "bin" in shelf.copy(binned, "drive")["problem"]
 
 
 def test_the_longest_unproven_go_first_and_bytes_bound_a_run(shelf: Shelf) -> None:

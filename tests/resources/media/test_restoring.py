@@ -19,9 +19,10 @@ from holdfast.media.vaults import MediaVault
 from resources.folder_files import open_alone, partial_of
 from resources.media.restored_file import restore_file
 from resources.media.restoring import Restoring, wanted_in_books, wanted_in_vaults
-from tests.contracts.houses import House, house
+from tests.contracts.houses import DriveHouse, House, house
 from tests.fakes.s3 import Fault
 from tests.resources.media.shelves import Shelf
+from tests.servers import eventually
 
 VAULTS = ("folder", "s3")
 ALL = Choice()
@@ -291,3 +292,55 @@ def test_a_vault_whose_file_was_changed_on_purpose_gives_the_other_one(shelf: Sh
     assert one.sources[0].proof.sha256 == hashlib.sha256(b"meow").digest()
     assert vault.find(name) is not None
     assert restore(shelf, [one], home).restored_files == 1
+
+
+@pytest.fixture
+def on_drive(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Shelf, DriveHouse]]:
+    """Files in Drive and in S3, as most deployments have them."""
+    with house("drive", tmp_path, monkeypatch) as drive, house("s3", tmp_path, monkeypatch) as s3:
+        assert isinstance(drive, DriveHouse)
+        yield Shelf(database_url, {"drive": drive.open(), "s3": s3.open()}), drive
+
+
+@pytest.mark.parametrize("has_books", [True, False])
+def test_everything_comes_home_from_drive(on_drive: tuple[Shelf, DriveHouse], home: Path, has_books: bool) -> None:
+    shelf, _ = on_drive
+    made = contents() | {"large": os.urandom(300_001)}
+    for name, content in made.items():
+        shelf.add(name, content)
+    labels = ("drive", "s3")
+    wanted = in_books(shelf, labels=labels) if has_books else eventually_all(shelf, len(made))
+    report = restore(shelf, wanted, home)
+    assert there(home) == {f"upscale/2026-11/{name}-0123456789.mp4": content for name, content in made.items()}
+    assert (report.by_vault, report.failed, report.unproven_files) == ({"drive": 7}, [], 0)
+
+
+def eventually_all(shelf: Shelf, count: int) -> list[Wanted]:
+    """A listing of Drive lags."""
+    drive = {"drive": shelf.vaults["drive"]}
+    eventually(lambda: len(wanted_in_vaults(drive, ALL)) == count)
+    return wanted_in_vaults(shelf.vaults, ALL)
+
+
+def test_where_drive_fails_s3_is_read(on_drive: tuple[Shelf, DriveHouse], home: Path) -> None:
+    shelf, drive = on_drive
+    content = os.urandom(3000)
+    items = {name: shelf.add(name, content) for name in ("damaged", "missing", "whole")}
+    drive.damage(shelf.copy(items["damaged"], "drive")["remote_id"])
+    drive.drive.world.delete(shelf.copy(items["missing"], "drive")["remote_id"])
+    report = restore(shelf, in_books(shelf, labels=("drive", "s3")), home)
+    assert set(there(home).values()) == {content}
+    assert (report.by_vault, report.failed) == ({"drive": 1, "s3": 2}, [])
+    assert {note.problem.split(":")[0] for note in report.notes} == {"drive"}
+
+
+def test_a_half_from_drive_is_gone_on_with(on_drive: tuple[Shelf, DriveHouse], home: Path) -> None:
+    shelf, _ = on_drive
+    content = os.urandom(3000)
+    shelf.add("a", content)
+    (one,) = in_books(shelf, labels=("drive",))
+    half = partial_of(home / one.name, (home / one.name).name)
+    half.parent.mkdir(parents=True)
+    half.write_bytes(content[:1234])
+    assert restore(shelf, [one], home).received_bytes == 3000 - 1234
+    assert there(home) == {one.name: content}
