@@ -164,9 +164,7 @@ def _print(report: "Report") -> None:
         if len(outcomes) > _SHOWN:
             click.echo(f"  … and {len(outcomes) - _SHOWN:,} more (--json tells all)")
     if report.unproven_files:
-        click.echo(
-            f"  {report.unproven_files:,} files were compared by their size only: their vault has no checksum of them"
-        )
+        click.echo(f"  compared by size only, as their vault has no checksum of them: {report.unproven_files:,}")
     where = ", ".join(f"{count:,} from {vault}" for vault, count in sorted(report.by_vault.items()))
     from_where = f" ({where})" if where else ""
     click.echo(

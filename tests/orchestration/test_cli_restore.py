@@ -98,7 +98,7 @@ def test_with_the_books_lost_a_vault_is_enough(
     home = tmp_path / "home"
     done = call("--all", "--from-vault", "--vault", vault, "--to", str(home))
     assert done.exit_code == 0, done.output
-    assert "by their size only" not in done.output
+    assert "by size only" not in done.output
     assert files(home) == {NAME.format(name): content for name, content in contents.items()}
     one = tmp_path / "one"
     assert call("--id", "a", "--from-vault", "--to", str(one)).exit_code == 0
