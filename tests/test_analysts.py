@@ -58,6 +58,26 @@ TROUBLE = (
     values ('r1', 'window 24 h', now(), 'Story', 'window', 'differs', '', now(), now(), 100, 100, 0, 0, 1, 0, 0,
         '{"title": 1}', 0.01, 'warning', true, 1, '{}', 1.2, 4096, 1, false)
     """,
+    # An application's table, as its owner lets analysts read it.
+    """
+    create table gen_videos (id int primary key, generation_model text, upscale_video_url text, file_size bigint,
+        upscale_file_size bigint, backup_status text, backup_error text, created_at timestamptz default now());
+    grant select on gen_videos to holdfast_analyst;
+    insert into gen_videos values (1, 'veo-3', 'https://fal.media/1', 4, 200, 'failed', 'drive: 403', now()),
+        (2, 'veo-3', 'https://fal.media/2', 4, 200, 'verified', null, now())
+    """,
+    """
+    insert into holdfast.media_items (source_table, source_id, media_class, kind, url, url_key, created_at, deadline_at)
+    values ('gen_videos', '1', 'upscale', 'video', 'https://fal.media/1', 'https://fal.media/1', now(), now())
+    """,
+    """
+    insert into holdfast.media_copies (item_id, vault, media_class, deadline_at, state, attempts, problem)
+    select item_id, 'drive', media_class, deadline_at, 'failed', 8, '403' from holdfast.media_items
+    """,
+    """
+    insert into holdfast.media_transfers (item_id, vault, run, started_at, verdict, sent_bytes, problem)
+    select item_id, 'drive', 'r1', now(), 'failed', 100, '403' from holdfast.media_items
+    """,
     """
     insert into holdfast.consistency_findings (report_id, finding_no, table_name, kind, key, key_parts, columns,
         values_a, values_b, first_seen_at)
