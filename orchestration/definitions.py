@@ -98,7 +98,10 @@ def resources(settings: Settings) -> dict[str, object]:
         ),
         "vault": FolderVaultResource(folder=str(settings.vault)),
         "media_vaults": MediaVaultsResource(
-            folder=str(settings.media_vault_folder or ""), dsn=dg.EnvVar("DATABASE_URL"), **given
+            folder=str(settings.media_vault_folder or ""),
+            budget_gb=settings.media_budget_gb or 0.0,
+            dsn=dg.EnvVar("DATABASE_URL"),
+            **given,
         ),
         "media_origin": OriginResource(allowed_hosts=settings.media_allowed_hosts),
         "dagster_log": DagsterLogResource(dsn=dg.EnvVar("DAGSTER_DATABASE_URL"), keep_days=settings.event_log_days),

@@ -9,6 +9,7 @@ from assets.media.inventory import media_inventory
 from holdfast.media.backups import megabytes
 from holdfast.media.room import Room
 from resources.media.books import Risk, VaultBooks, at_risk, lost, odd_files, vaults
+from resources.media.vaults_resource import MediaVaultsResource
 from resources.postgres_resource import PostgresResource
 
 DAYS_LEFT: Final = 30.0
@@ -86,16 +87,17 @@ def vault_matches_the_books(postgres: PostgresResource) -> dg.AssetCheckResult:
 
 
 @dg.asset_check(asset=media_inventory)
-def the_vaults_have_room(postgres: PostgresResource) -> dg.AssetCheckResult:
+def the_vaults_have_room(postgres: PostgresResource, media_vaults: MediaVaultsResource) -> dg.AssetCheckResult:
     """What waits fits into every vault, and after it what comes in 30 days, as of the last 14.
 
     A vault that has no room for what waits is an error, and so is one that takes nothing at all; fewer than 30 days are
     a warning. -1 means that it is not known: no vault says how much it holds, or nothing comes. Of files whose size
-    nobody knows nothing is counted.
+    nobody knows nothing is counted. A vault that does not say how much it holds has HOLDFAST_MEDIA_BUDGET_GB, if that
+    is set, and what is used of it are the copies in the books.
     """
     with postgres.client().transaction() as db:
         known = vaults(db)
-    found = [_room(one) for one in known]
+    found = [_room(one, media_vaults.budget_gb) for one in known]
     full = [one for one in known if not one.is_open]
     lacking = sum(one.lacking_bytes for one in found)
     least = min((one.days_left for one in found if one.days_left is not None), default=None)
@@ -109,24 +111,26 @@ def the_vaults_have_room(postgres: PostgresResource) -> dg.AssetCheckResult:
             "days_left": -1.0 if least is None else round(least, 1),
             "warn_below_days": DAYS_LEFT,
             "closed_vaults": len(full),
-            **{name: number for one in known for name, number in _numbers(one).items()},
+            **{name: number for each in zip(known, found, strict=True) for name, number in _numbers(*each).items()},
         },
     )
 
 
-def _room(vault: VaultBooks) -> Room:
+def _room(vault: VaultBooks, budget_gb: float) -> Room:
+    """What it says of itself; what is configured where it does not."""
+    is_told = vault.limit_bytes is not None or not budget_gb
     return Room(
         vault=vault.vault,
-        used_bytes=vault.used_bytes,
-        limit_bytes=vault.limit_bytes,
+        used_bytes=vault.used_bytes if is_told or vault.used_bytes is not None else vault.verified_bytes,
+        limit_bytes=vault.limit_bytes if is_told else int(budget_gb * 1e9),
         waiting_bytes=vault.waiting_bytes,
         daily_bytes=vault.daily_bytes,
     )
 
 
-def _numbers(vault: VaultBooks) -> dict[str, int]:
+def _numbers(vault: VaultBooks, room: Room) -> dict[str, int]:
     """Days left are (free - waiting) / daily."""
-    free = _room(vault).free_bytes
+    free = room.free_bytes
     return {
         f"free_bytes_{vault.vault}": -1 if free is None else free,
         f"waiting_bytes_{vault.vault}": vault.waiting_bytes,

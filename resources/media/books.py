@@ -51,6 +51,7 @@ class VaultBooks:
         waiting_copies, waiting_bytes: that are still to go into it, as far as sizes are known.
         unknown_copies: of these, those whose size nobody knows.
         daily_bytes: of files that the application made on an average day of the last 14.
+        verified_bytes: of the copies in it that are proven.
         stray_files: that the books do not know, as of the last look.
         missing_files: that it does not have although they were verified.
     """
@@ -68,6 +69,7 @@ class VaultBooks:
     waiting_bytes: int
     unknown_copies: int
     daily_bytes: int
+    verified_bytes: int
     stray_files: int
     missing_files: int
 

@@ -36,6 +36,7 @@ class MediaVaultsResource(dg.ConfigurableResource[Any]):
     s3_secret_access_key: str = Field(default="", description="its secret key")
     s3_bucket: str = Field(default="", description="its bucket")
     folder: str = Field(default="", description="a folder as vault; empty: none")
+    budget_gb: float = Field(default=0.0, ge=0, description="room in a vault that does not say it; 0: not known")
     dsn: str = Field(default="", description="libpq URL of the books: whether that folder was used; empty: not asked")
 
     @property

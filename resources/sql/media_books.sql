@@ -229,6 +229,9 @@ select
     coalesce(w.bytes, 0)::bigint as waiting_bytes,
     coalesce(w.unknown_copies, 0) as unknown_copies,
     coalesce(g.bytes, 0)::bigint as daily_bytes,
+    coalesce((
+        select sum(c.size_bytes) from holdfast.media_copies as c where c.vault = v.vault and c.state = 'verified'
+    ), 0)::bigint as verified_bytes,
     (select count(*) from holdfast.media_strays as s where s.vault = v.vault) as stray_files,
     (select count(*) from holdfast.media_copies as c where c.vault = v.vault and c.missing_at is not null) as missing_files
 from holdfast.media_vaults as v

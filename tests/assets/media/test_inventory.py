@@ -201,6 +201,23 @@ def room(deployment: MediaDeployment) -> dg.AssetCheckEvaluation:
     return check
 
 
+def test_a_vault_that_does_not_say_how_much_it_holds_has_what_is_configured(
+    deployment: MediaDeployment, queue: Queue
+) -> None:
+    deployment.video(1)
+    deployment.video(2)
+    take_stock(deployment)
+    queue.settle([verified(claim) for claim in claims(queue.claim(vaults=("folder",), media_class=None, most=1))])
+    queue.note_space("folder", Space())
+    assert "folder does not say how much it holds" in (room(deployment).description or "")
+    deployment.environment["HOLDFAST_MEDIA_BUDGET_GB"] = "0.0005"
+    check = room(deployment)
+    assert check.severity == dg.AssetCheckSeverity.ERROR
+    # 500 kB are configured, 1 kB is used, 1 MB waits.
+    assert "folder: 499 kB free, 1.0 MB wait, " in (check.description or "")
+    assert "501 kB are missing" in (check.description or "")
+
+
 def test_a_vault_that_takes_nothing_is_an_error(deployment: MediaDeployment, queue: Queue) -> None:
     take_stock(deployment)
     queue.close_vault("folder", by="quota", reason="folder: the disk is full. Make room", reopens_in=None)
