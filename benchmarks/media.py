@@ -26,6 +26,8 @@ from benchmarks.report import Line, processor, say, show
 from benchmarks.stack import database, folder, options, postgres_server
 
 _IMAGE_BYTES = 293_000
+# rclone's share where every call takes long: enough to see its pace.
+_SOME = 160
 _LOGIN = "oauth"
 
 
@@ -60,10 +62,15 @@ def main() -> None:
     asked = parser.parse_args()
     mib, images, rounds = (64, 100, 1) if asked.quick else (asked.mib, asked.images, asked.rounds)
     with folder() as home, stage(home, mib, images) as servers:
-        lines = [*large(servers, mib, rounds), *memory(servers), *small(servers, images, rounds), *slow(servers)]
+        lines = [
+            *large(servers, mib, rounds),
+            *memory(servers),
+            *small(servers, images, rounds),
+            *slow(servers, images),
+        ]
     notes = [
         "medians (range) of rounds; 'ours' is a whole run of the backup with its books in PostgreSQL, less its start",
-        "rclone: its start is not counted; a pacer of 1 ms instead of its 100 ms; 2 000 images from a local folder",
+        "rclone: its start is not counted; a pacer of 1 ms instead of its 100 ms",
     ]
     show(f"Media: {mib} MiB and {images:,} images of 293 KB, {processor()}", lines, notes)
 
@@ -115,49 +122,49 @@ def memory(servers: Stage) -> Iterator[Line]:
 
 
 def small(servers: Stage, images: int, rounds: int) -> Iterator[Line]:
-    """Many small files, eight at once."""
-    found: list[Spent] = []
-    theirs: list[Spent] = []
+    """Many small files, from the origin; rclone from the same origin, and from a local folder."""
+    found: dict[str, list[Spent]] = {"ours": [], "rclone": [], "rclone, local folder": []}
     rclone = Rclone(servers.home, servers.drive, servers.login, servers.token) if peers.has_rclone() else None
+    paths = [f"/images/{number}.png" for number in range(images)]
     for number in range(rounds + 1):
         before = servers.counts()
-        mine = ours(servers, [f"/image.png?{n}" for n in range(images)], 8)
+        spent = {"ours": ours(servers, paths, 8)}
         calls = {name: count - before.get(name, 0) for name, count in servers.counts().items()}
-        other = rclone.copy(servers.home / "images", f"images-{number}") if rclone else None
-        say(
-            f"small {number} of {rounds}: ours {images / mine.seconds:.0f}/s"
-            + (f", rclone {images / other.seconds:.0f}/s" if other else "")
-        )
-        if number:
-            found.append(mine)
-            theirs += [other] if other else []
-    if theirs:
-        ratio = [b.seconds / a.seconds for a, b in zip(found, theirs, strict=True)]
-        rates = [_range([images / one.seconds for one in way], "{:.0f}") for way in (found, theirs)]
-        yield Line(f"{images:,} images, files/s ÷ rclone, 8 transfers", *rates, _range(ratio), "1.6", "2.5")
-    yield Line("client CPU, ms per image", _range([one.cpu_s / images * 1000 for one in found]))
+        if rclone:
+            spent["rclone"] = rclone.copy(f"{servers.origin}/images/", f"remote-{number}")
+            spent["rclone, local folder"] = rclone.copy(str(servers.home / "served" / "images"), f"local-{number}")
+        rates = ", ".join(f"{name} {images / one.seconds:.0f}/s" for name, one in spent.items())
+        say(f"small {number} of {rounds}: {rates}")
+        for name, one in spent.items() if number else ():
+            found[name].append(one)
+    yield from _against(found, images)
+    yield Line("client CPU, ms per image", _range([one.cpu_s / images * 1000 for one in found["ours"]]))
     made = ", ".join(f"{count} {name}" for name, count in sorted(calls.items()) if count)
     yield Line(f"API calls for {images:,} images", made, "", "", "1 each + 1 per 1 000 ids, no list")
 
 
-def slow(servers: Stage) -> Iterator[Line]:
+def _against(found: dict[str, list[Spent]], images: int) -> Iterator[Line]:
+    for peer, must, aim in (("rclone", "1.6", "2.5"), ("rclone, local folder", "", "")):
+        if found[peer]:
+            ratio = [b.seconds / a.seconds for a, b in zip(found["ours"], found[peer], strict=True)]
+            rates = [_range([images / one.seconds for one in found[way]], "{:.0f}") for way in ("ours", peer)]
+            yield Line(f"{images:,} images, files/s ÷ {peer}, 8 transfers", *rates, _range(ratio), must, aim)
+
+
+def slow(servers: Stage, images: int) -> Iterator[Line]:
     """The same when every API call takes 250 ms more."""
-    images = 160
     if not peers.has_rclone():
         return
-    some = servers.home / "some"
-    some.mkdir()
-    for number in range(images):
-        (some / f"{number}.png").hardlink_to(servers.home / "images" / "0.png")
+    count = min(images, 480)
     rclone = Rclone(servers.home, servers.drive, servers.login, servers.token)
+    some = servers.home / "served" / "some"
     servers.tell(latency_ms=250)
-    mine = ours(servers, [f"/image.png?slow{n}" for n in range(images)], 8)
-    other = rclone.copy(some, "some")
+    mine = ours(servers, [f"/images/{number}.png" for number in range(count)], 8)
+    other = rclone.copy(str(some), "some")
     servers.tell(latency_ms=0)
-    rates = [f"{images / one.seconds:.1f}" for one in (mine, other)]
-    yield Line(
-        f"{images} images, 250 ms more per call, files/s", *rates, f"{other.seconds / mine.seconds:.1f}", "", "4"
-    )
+    rates = [f"{files / one.seconds:.1f}" for files, one in ((count, mine), (_SOME, other))]
+    ratio = float(rates[0]) / float(rates[1])
+    yield Line("images, 250 ms more per API call, files/s ÷ rclone", *rates, f"{ratio:.1f}", "", "4")
 
 
 def ours(servers: Stage, paths: Sequence[str], workers: int) -> Spent:
@@ -209,10 +216,10 @@ def stage(home: Path, mib: int, images: int) -> Iterator[Stage]:
         _film(served / f"{name}.mp4", size << 20)
     image = _image()
     (served / "image.png").write_bytes(image)
-    (home / "images").mkdir()
-    (home / "images" / "0.png").write_bytes(image)
-    for number in range(1, images):
-        (home / "images" / f"{number}.png").hardlink_to(home / "images" / "0.png")
+    for name, count in (("images", images), ("some", _SOME)):
+        (served / name).mkdir()
+        for number in range(count):
+            (served / name / f"{number}.png").hardlink_to(served / "image.png")
     with (
         postgres_server(home / "books") as books,
         _process("tests.fakes.drive", "--port", "0", "--discard") as drive,

@@ -91,9 +91,10 @@ class Rclone:
         """One file from a link, with rclone's own chunks of 8 MiB; its start is not counted."""
         return self._less_start(self._run(["copyurl", url, f"d:{name}"]))
 
-    def copy(self, folder: Path, name: str) -> Spent:
-        """A folder of small files, 8 at once, destination listed first."""
-        return self._less_start(self._run(["copy", str(folder), f"d:{name}", "--transfers", "8"]))
+    def copy(self, source: str, name: str) -> Spent:
+        """Small files, 8 at once, destination listed first: from a folder, or from the listing of an origin."""
+        of = [f":http,url='{source}':"] if source.startswith("http") else [source]
+        return self._less_start(self._run(["copy", *of, f"d:{name}", "--transfers", "8"]))
 
     def _less_start(self, spent: Spent) -> Spent:
         return Spent(max(spent.seconds - self._start_s, 1e-6), spent.cpu_s, spent.grown_mb)

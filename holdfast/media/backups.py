@@ -97,7 +97,7 @@ class Report:
     seconds: float = 0.0
     closed: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
-    ticks: list[Tick] = field(default_factory=list)
+    ticks: list[Tick] = field(default_factory=lambda: [Tick(0.0, 0, 0)])
 
     def add(self, item: MediaItem, results: Sequence[Result]) -> None:
         """Count what came of one item."""
@@ -132,8 +132,9 @@ class Report:
     def lines(self) -> list[str]:
         """What people should know, most important first."""
         verified = self.copies["verified"]
+        copies = "copy" if verified == 1 else "copies"
         head = (
-            f"{verified:,} copies made and proven ({megabytes(self.saved_bytes)}), {self.adopted_copies:,} of them "
+            f"{verified:,} {copies} made and proven ({megabytes(self.saved_bytes)}), {self.adopted_copies:,} of them "
             f"found in the vault already; {self.rate_mb_s:.1f} MB/s over {duration(self.seconds)}."
         )
         told = {
@@ -163,7 +164,9 @@ def megabytes(count: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people read them: ``48 s``, ``12 min``, ``3.5 h``."""
+    """Seconds as people read them: ``0.4 s``, ``48 s``, ``12 min``, ``3.5 h``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -180,13 +180,20 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     one = FakeOrigin()
-    for path in folder.rglob("*"):
-        if path.is_file():
-            is_small = path.stat().st_size < 1_000_000
-            kind = "image/png" if path.suffix == ".png" else "video/mp4"
-            name = "/" + path.relative_to(folder).as_posix()
-            held = {"content": path.read_bytes()} if is_small else {"path": path}
-            one.files[name] = Served(content_type=kind, etag=f'"{path.stat().st_size}"', **held)  # type: ignore[arg-type]
+    contents: dict[int, bytes] = {}
+    for path in (path for path in folder.rglob("*") if path.is_file()):
+        status = path.stat()
+        kind = "image/png" if path.suffix == ".png" else "video/mp4"
+        served = Served(content_type=kind, etag=f'"{status.st_size}"')
+        if status.st_size < 1_000_000:
+            # Names of one file share its bytes.
+            served.content = contents.setdefault(status.st_ino, path.read_bytes())
+        else:
+            served.path = path
+        one.files["/" + path.relative_to(folder).as_posix()] = served
+    for place in (place for place in folder.rglob("*") if place.is_dir()):
+        links = "".join(f'<a href="{path.name}">{path.name}</a>\n' for path in place.iterdir())
+        one.put(f"/{place.relative_to(folder).as_posix()}/", links.encode(), content_type="text/html")
     print(json.dumps({"url": one.url}), flush=True)  # noqa: T201  how the parent learns where it is
     one.serve()
 

@@ -52,7 +52,7 @@ def test_run_saves_the_most_pressing_of_all_classes_and_status_tells(
     assert "0 files are due" in looked.output
     first = call("run", "--limit", "1")
     assert first.exit_code == 0
-    assert "1 copies made and proven (3 kB)" in first.output
+    assert "1 copy made and proven (3 kB)" in first.output
     assert "5 files are due" not in first.output
     assert "4 files are due, 6 kB as far as sizes are known; nothing was done" in call("run", "--dry-run").output
     rest = json.loads(call("run", "--json").stdout)

@@ -60,7 +60,7 @@ def test_a_row_of_the_application_becomes_a_proven_copy_and_is_told_so(
     told = run("upscale")
     assert (told["due_items"], told["verified_copies"], told["waiting_items"]) == (1, 1, 0)
     assert told["saved_bytes"] == told["sent_bytes"] == len(content)
-    assert told["what"].startswith("1 copies made and proven (9.0 MB)")
+    assert told["what"].startswith("1 copy made and proven (9.0 MB)")
     assert "data:image/svg+xml" in told["plot_sent"]
     (kept,) = (path for path in (tmp_path / "vault" / "upscale").rglob("*.mp4"))
     assert kept.read_bytes() == content

@@ -17,9 +17,9 @@ def test_a_report_counts_what_transfers_say() -> None:
     assert report.copies == {"verified": 2, "again": 1}
     assert (report.saved_bytes, report.adopted_copies, report.rate_mb_s) == (1_500_000, 1, 0.5)
     assert str(report.problems[0]) == "gen_videos/9 to drive: cut off. wait"
-    assert report.progress(4.0, 3) == "3 of 4 files, 1.5 MB of 4.0 MB safe, 0.5 MB/s, about 5 s left"
+    assert report.progress(4.0, 3) == "3 of 4 files, 1.5 MB of 4.0 MB safe, 0.5 MB/s, about 5.0 s left"
     assert report.lines()[0] == (
-        "2 copies made and proven (1.5 MB), 1 of them found in the vault already; 0.5 MB/s over 4 s."
+        "2 copies made and proven (1.5 MB), 1 of them found in the vault already; 0.5 MB/s over 4.0 s."
     )
     assert report.lines()[1] == "1 did not work and are tried again."
 
