@@ -14,7 +14,7 @@ from holdfast.media.items import CLASSES, Kind, MediaClass, MediaItem
 from holdfast.media.vaults import Space, Stored
 from holdfast.media.work import Claim, Elsewhere, Result, Work
 from resources.media.projecting import Projector
-from resources.media.settling import settle
+from resources.media.settling import as_json, settle
 from resources.postgres import Postgres, Transaction
 from resources.session import Session
 
@@ -127,8 +127,8 @@ class Queue:
 
     def reserve(self, pairs: Sequence[tuple[Claim, str]]) -> None:
         """Keep under which remote ids copies are going to be stored, before the first byte is sent."""
-        told = _claims(claim for claim, _ in pairs) | {"remote_ids": [remote_id for _, remote_id in pairs]}
-        self._each(lambda db: db.execute("media_queue/reserve", **told))
+        told = as_json(_named(claim) | {"remote_id": remote_id} for claim, remote_id in pairs)
+        self._each(lambda db: db.execute("media_queue/reserve", claims=told))
 
     def keep_upload(self, claim: Claim, *, name: str, state: bytes, etag: str) -> bool:
         """Keep where an upload can be gone on with, by any later claim; False: the lease is not ours any more.
@@ -149,8 +149,8 @@ class Queue:
             claims: the leases to prolong.
             sent: bytes that went into the vault in this attempt, by item and vault.
         """
-        told = _claims(claims) | {"sent_bytes": [sent.get((one.item_id, one.vault), 0) for one in claims]}
-        rows = self._each(lambda db: db.rows("media_queue/heartbeat", lease_s=self._lease_s, **told))
+        told = as_json(_named(one) | {"sent_bytes": sent.get((one.item_id, one.vault), 0)} for one in claims)
+        rows = self._each(lambda db: db.rows("media_queue/heartbeat", lease_s=self._lease_s, claims=told))
         return {token for (token,) in rows}
 
     def settle(self, results: Sequence[Result]) -> None:
@@ -233,11 +233,9 @@ class Queue:
                 return once()
 
 
-def _claims(claims: Iterable[Claim]) -> dict[str, Any]:
-    """Claims as columns."""
-    rows = [(one.item_id, one.vault, one.token) for one in claims]
-    names = ("item_ids", "vaults", "tokens")
-    return {name: [row[place] for row in rows] for place, name in enumerate(names)}
+def _named(claim: Claim) -> dict[str, Any]:
+    """What fences a word about a claim."""
+    return {"item_id": claim.item_id, "vault": claim.vault, "token": claim.token}
 
 
 def _works(rows: Iterable[_Row]) -> list[Work]:

@@ -1,7 +1,9 @@
 """Writing down what came of claims."""
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
+from uuid import UUID
 
 from holdfast.media.items import CONFIRM_GONE
 from holdfast.media.vaults import Stored
@@ -24,12 +26,30 @@ def settle(db: Transaction, results: Sequence[Result]) -> int:
     """
     last = list({(one.claim.item_id, one.claim.vault, one.claim.token): one for one in results}.values())
     db.rows("media_queue/lock_items", item_ids=[one.claim.item_id for one in last])
-    told = {name: [get(one) for one in last] for name, get in _COLUMNS.items()}
-    count = db.value("media_queue/settle", most_attempts=MOST_ATTEMPTS, confirm_s=CONFIRM_GONE.total_seconds(), **told)
-    if verified := [(one.claim.vault, _stored(one).remote_id) for one in last if one.verdict == "verified"]:
-        vaults, remote_ids = zip(*verified, strict=True)
-        db.execute("media_queue/drop_adopted", vaults=list(vaults), remote_ids=list(remote_ids))
+    told = as_json({name: get(one) for name, get in _COLUMNS.items()} for one in last)
+    count = db.value(
+        "media_queue/settle", results=told, most_attempts=MOST_ATTEMPTS, confirm_s=CONFIRM_GONE.total_seconds()
+    )
+    db.execute("media_queue/drop_adopted", results=told)
     return int(count)
+
+
+def as_json(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Rows for ``json_to_recordset``: a hundred of them cost a tenth of what as many arrays would.
+
+    What Postgres cannot store in a text is replaced: one odd message must not hold up the results of others.
+    """
+    return json.dumps([{name: _value(value) for name, value in row.items()} for row in rows])
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return f"\\x{value.hex()}"
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, str) and not (value.isascii() and "\0" not in value):
+        return value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+    return value
 
 
 def _stored(one: Result) -> Stored:
@@ -51,23 +71,23 @@ def _size_bytes(one: Result) -> int | None:
 
 
 _COLUMNS: Final[Mapping[str, Callable[[Result], Any]]] = {
-    "item_ids": lambda one: one.claim.item_id,
-    "vaults": lambda one: one.claim.vault,
-    "tokens": lambda one: one.claim.token,
-    "verdicts": lambda one: one.verdict,
-    "remote_ids": _of_stored(lambda stored: stored.remote_id),
-    "names": _of_stored(lambda stored: stored.name),
-    "urls": _of_stored(lambda stored: stored.url),
+    "item_id": lambda one: one.claim.item_id,
+    "vault": lambda one: one.claim.vault,
+    "token": lambda one: one.claim.token,
+    "verdict": lambda one: one.verdict,
+    "remote_id": _of_stored(lambda stored: stored.remote_id),
+    "name": _of_stored(lambda stored: stored.name),
+    "url": _of_stored(lambda stored: stored.url),
     "stored_bytes": _of_stored(lambda stored: stored.size_bytes),
-    "sha256s": _sha256,
-    "sizes": _size_bytes,
-    "etags": lambda one: one.etag,
-    "content_types": lambda one: one.content_type,
+    "sha256": _sha256,
+    "size_bytes": _size_bytes,
+    "etag": lambda one: one.etag,
+    "content_type": lambda one: one.content_type,
     "sent_bytes": lambda one: one.sent_bytes,
-    "adopted": lambda one: one.is_adopted,
-    "problems": lambda one: one.problem,
-    "remedies": lambda one: one.remedy,
+    "is_adopted": lambda one: one.is_adopted,
+    "problem": lambda one: one.problem,
+    "remedy": lambda one: one.remedy,
     "after_s": lambda one: one.after.total_seconds(),
-    "count": lambda one: one.counts,
-    "anew": lambda one: one.starts_anew,
+    "counts": lambda one: one.counts,
+    "starts_anew": lambda one: one.starts_anew,
 }

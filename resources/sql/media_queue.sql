@@ -138,8 +138,7 @@ set
     upload_state = null,
     upload_etag = null,
     updated_at = now()
-from unnest(%(item_ids)s::bigint[], %(vaults)s::text[], %(tokens)s::uuid[], %(remote_ids)s::text[])
-    as one (item_id, vault, token, remote_id)
+from json_to_recordset(%(claims)s::json) as one (item_id bigint, vault text, token uuid, remote_id text)
 where c.item_id = one.item_id and c.vault = one.vault and c.lease_token = one.token;
 
 -- name: keep_upload
@@ -173,8 +172,7 @@ set
     lease_until = now() + %(lease_s)s::double precision * interval '1 second',
     sent_bytes = one.sent_bytes,
     updated_at = now()
-from unnest(%(item_ids)s::bigint[], %(vaults)s::text[], %(tokens)s::uuid[], %(sent_bytes)s::bigint[])
-    as one (item_id, vault, token, sent_bytes)
+from json_to_recordset(%(claims)s::json) as one (item_id bigint, vault text, token uuid, sent_bytes bigint)
 where c.item_id = one.item_id and c.vault = one.vault and c.lease_token = one.token
 returning c.lease_token;
 
@@ -194,14 +192,10 @@ for update;
 -- Returns: how many claims were settled.
 with told as (
     select *
-    from unnest(
-        %(item_ids)s::bigint[], %(vaults)s::text[], %(tokens)s::uuid[], %(verdicts)s::text[], %(remote_ids)s::text[],
-        %(names)s::text[], %(urls)s::text[], %(stored_bytes)s::bigint[], %(sha256s)s::bytea[], %(sizes)s::bigint[],
-        %(etags)s::text[], %(content_types)s::text[], %(sent_bytes)s::bigint[], %(adopted)s::boolean[],
-        %(problems)s::text[], %(remedies)s::text[], %(after_s)s::double precision[], %(count)s::boolean[], %(anew)s::boolean[]
-    ) as t (
-        item_id, vault, token, verdict, remote_id, name, url, stored_bytes, sha256, size_bytes, etag, content_type, sent_bytes,
-        is_adopted, problem, remedy, after_s, counts, starts_anew
+    from json_to_recordset(%(results)s::json) as t (
+        item_id bigint, vault text, token uuid, verdict text, remote_id text, name text, url text, stored_bytes bigint, sha256 bytea,
+        size_bytes bigint, etag text, content_type text, sent_bytes bigint, is_adopted boolean, problem text, remedy text,
+        after_s double precision, counts boolean, starts_anew boolean
     )
 ),
 held as (
@@ -449,8 +443,8 @@ select exists (select 1 from holdfast.media_strays where vault = %(vault)s);
 -- Forget strays that the books know by now.
 -- Returns: nothing.
 delete from holdfast.media_strays as s
-using unnest(%(vaults)s::text[], %(remote_ids)s::text[]) as one (vault, remote_id)
-where s.vault = one.vault and s.remote_id = one.remote_id;
+using json_to_recordset(%(results)s::json) as one (vault text, verdict text, remote_id text)
+where one.verdict = 'verified' and s.vault = one.vault and s.remote_id = one.remote_id;
 
 -- name: due
 -- What could be claimed now.
