@@ -6,52 +6,18 @@ copyurl proves nothing.
 """
 
 import json
+import os
 import statistics
-import struct
 import subprocess
 import sys
-import urllib.parse
-import urllib.request
-import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-
-import psycopg
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from benchmarks import media_peers as peers
 from benchmarks.media_peers import Rclone, Spent
+from benchmarks.media_stage import LOGIN, SOME, Stage, certify, insert_items, process, stage
 from benchmarks.report import Line, processor, say, show
-from benchmarks.stack import database, folder, options, postgres_server
-
-_IMAGE_BYTES = 293_000
-# rclone's share where every call takes long: enough to see its pace.
-_SOME = 160
-_LOGIN = "oauth"
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """Both servers, and the files of the origin."""
-
-    home: Path
-    books: str
-    drive: str
-    origin: str
-    login: dict[str, str]
-    token: str
-
-    def tell(self, **settings: object) -> None:
-        """Change how Drive behaves."""
-        body = json.dumps(settings).encode()
-        urllib.request.urlopen(urllib.request.Request(f"{self.drive}/_fake/set", body, method="POST")).close()
-
-    def counts(self) -> dict[str, int]:
-        """API calls so far, by name."""
-        with urllib.request.urlopen(f"{self.drive}/_fake/log") as answer:
-            found: dict[str, int] = json.loads(answer.read())["counts"]
-            return found
+from benchmarks.stack import database, folder, options
 
 
 def main() -> None:
@@ -64,6 +30,7 @@ def main() -> None:
     with folder() as home, stage(home, mib, images) as servers:
         lines = [
             *large(servers, mib, rounds),
+            *secure(servers, mib, rounds),
             *memory(servers),
             *small(servers, images, rounds),
             *slow(servers, images),
@@ -112,6 +79,19 @@ def large(servers: Stage, mib: int, rounds: int) -> Iterator[Line]:
 _NAMES = {"rclone": "rclone copyurl", "naive": "temporary file + MediaFileUpload", "splice": "splice relay"}
 
 
+def secure(servers: Stage, mib: int, rounds: int) -> Iterator[Line]:
+    """The client's processor time where Drive is spoken to by TLS."""
+    certificate, key = certify(servers.home)
+    with process("tests.fakes.drive", "--port", "0", "--discard", "--tls", str(certificate), str(key)) as drive:
+        login = drive["logins"][LOGIN]
+        there = replace(servers, drive=drive["url"], login=login)
+        trusting = {**os.environ, "SSL_CERT_FILE": str(certificate), "REQUESTS_CA_BUNDLE": str(certificate)}
+        spent = [ours(there, [f"/large.mp4?tls{n}"], 1, environment=trusting) for n in range(rounds)]
+    gb = mib * 1.048576 / 1000
+    speeds = _speeds(mib, spent)
+    yield Line("client CPU, s per GB, TLS", _range([one.cpu_s / gb for one in spent]), f"at {speeds} MB/s", "", "1.9")
+
+
 def memory(servers: Stage) -> Iterator[Line]:
     """Memory above the idle process, for a small and a large file, and for several at once."""
     grown = {name: ours(servers, [f"/{name}.mp4"], 1).grown_mb for name in ("m64", "m2048", "large")}
@@ -152,22 +132,23 @@ def _against(found: dict[str, list[Spent]], images: int) -> Iterator[Line]:
 
 
 def slow(servers: Stage, images: int) -> Iterator[Line]:
-    """The same when every API call takes 250 ms more."""
+    """The same when every API call takes longer: 20 ms as in the next city, 250 ms as on a bad day."""
     if not peers.has_rclone():
         return
     count = min(images, 480)
     rclone = Rclone(servers.home, servers.drive, servers.login, servers.token)
     some = servers.home / "served" / "some"
-    servers.tell(latency_ms=250)
-    mine = ours(servers, [f"/images/{number}.png" for number in range(count)], 8)
-    other = rclone.copy(str(some), "some")
-    servers.tell(latency_ms=0)
-    rates = [f"{files / one.seconds:.1f}" for files, one in ((count, mine), (_SOME, other))]
-    ratio = float(rates[0]) / float(rates[1])
-    yield Line("images, 250 ms more per API call, files/s ÷ rclone", *rates, f"{ratio:.1f}", "", "4")
+    for latency_ms, aim in ((20, ""), (250, "4")):
+        servers.tell(latency_ms=latency_ms)
+        mine = ours(servers, [f"/images/{number}.png" for number in range(count)], 8)
+        other = rclone.copy(str(some), f"some-{latency_ms}")
+        servers.tell(latency_ms=0)
+        rates = [f"{files / one.seconds:.1f}" for files, one in ((count, mine), (SOME, other))]
+        ratio = float(rates[0]) / float(rates[1])
+        yield Line(f"images, {latency_ms} ms more per API call, files/s ÷ rclone", *rates, f"{ratio:.1f}", "", aim)
 
 
-def ours(servers: Stage, paths: Sequence[str], workers: int) -> Spent:
+def ours(servers: Stage, paths: Sequence[str], workers: int, *, environment: Mapping[str, str] | None = None) -> Spent:
     """A run of the backup over these files of the origin, in books of its own."""
     kind, media_class = ("image", "images") if ".png" in paths[0] else ("video", "upscale")
     with database(servers.books) as url:
@@ -180,98 +161,13 @@ def ours(servers: Stage, paths: Sequence[str], workers: int) -> Spent:
             capture_output=True,
             text=True,
             check=False,
+            env=environment,
         )
     if ran.returncode:
         raise RuntimeError(ran.stderr[-1000:])
     told = json.loads(ran.stdout.splitlines()[-1])
     assert told["verified"] == len(paths), told
     return Spent(told["seconds"], told["cpu_s"], told["grown_mb"])
-
-
-def insert_items(url: str, urls: Sequence[str], kind: str, media_class: str) -> None:
-    """Put files into the books, each with a copy to be made in Drive."""
-    with psycopg.connect(url) as db:
-        db.execute(_ITEMS, {"urls": list(urls), "kind": kind, "class": media_class})
-        db.execute("analyze holdfast.media_items, holdfast.media_copies")
-
-
-_ITEMS = """
-with found as (
-    insert into holdfast.media_items (source_table, source_id, media_class, kind, url, url_key, created_at, deadline_at)
-    select 'bench', md5(url), %(class)s, %(kind)s, url, url, now(), now() + interval '7 days'
-    from unnest(%(urls)s::text[]) as url
-    returning item_id, media_class, deadline_at
-)
-insert into holdfast.media_copies (item_id, vault, media_class, deadline_at)
-select item_id, 'drive', media_class, deadline_at from found
-"""
-
-
-@contextmanager
-def stage(home: Path, mib: int, images: int) -> Iterator[Stage]:
-    """Start both servers and PostgreSQL."""
-    served = home / "served"
-    served.mkdir()
-    for name, size in (("large", mib), ("m64", 64), ("m2048", 2048 if mib > 64 else 128)):
-        _film(served / f"{name}.mp4", size << 20)
-    image = _image()
-    (served / "image.png").write_bytes(image)
-    for name, count in (("images", images), ("some", _SOME)):
-        (served / name).mkdir()
-        for number in range(count):
-            (served / name / f"{number}.png").hardlink_to(served / "image.png")
-    with (
-        postgres_server(home / "books") as books,
-        _process("tests.fakes.drive", "--port", "0", "--discard") as drive,
-        _process("tests.fakes.origins", str(served)) as origin,
-    ):
-        login = drive["logins"][_LOGIN]
-        servers = Stage(home, books, drive["url"], origin["url"], login, _token(login))
-        servers.tell(quota_bytes=1 << 50)
-        yield servers
-
-
-def _film(path: Path, size: int) -> None:
-    """A file that is an MP4 by its boxes; its picture is noise."""
-    head = _box(b"ftyp", b"isom\0\0\2\0isomiso2mp41") + _box(b"moov", _box(b"mvhd", bytes(100)))
-    noise = b"".join(zlib.crc32(struct.pack(">I", n)).to_bytes(4, "big") for n in range(1 << 16))
-    with path.open("wb") as file:
-        file.write(head + struct.pack(">I4sQ", 1, b"mdat", size - len(head)))
-        left = size - len(head) - 16
-        while left:
-            left -= file.write(noise[: min(left, len(noise))])
-
-
-def _image() -> bytes:
-    """A PNG of 293 KB by its chunks."""
-    head = b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", struct.pack(">IIBBBBB", 512, 512, 8, 2, 0, 0, 0))
-    end = _chunk(b"IEND", b"")
-    return head + _chunk(b"IDAT", bytes(_IMAGE_BYTES - len(head) - len(end) - 12)) + end
-
-
-def _box(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I4s", len(content) + 8, kind) + content
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I4s", len(content), kind) + content + struct.pack(">I", zlib.crc32(kind + content))
-
-
-@contextmanager
-def _process(module: str, *arguments: str) -> Iterator[dict]:
-    running = subprocess.Popen([sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, text=True)
-    try:
-        yield json.loads(running.stdout.readline())
-    finally:
-        running.terminate()
-        running.wait()
-
-
-def _token(login: dict[str, str]) -> str:
-    form = {name: login[name] for name in ("refresh_token", "client_id", "client_secret")}
-    asked = urllib.parse.urlencode({"grant_type": "refresh_token", **form}).encode()
-    with urllib.request.urlopen(login["token_uri"], asked) as answer:
-        return str(json.loads(answer.read())["access_token"])
 
 
 def _speeds(mib: int, found: Sequence[Spent]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import psycopg
 
-from benchmarks.media import Stage, insert_items, stage
+from benchmarks.media_stage import Stage, insert_items, stage
 from benchmarks.report import Line, say, show
 from benchmarks.stack import database, folder, options
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 _GOOGLE = b"https://www.googleapis.com/"
 _NAIVE = """
-import json, sys, tempfile, time, resource, shutil, urllib.request
+import hashlib, json, sys, tempfile, time, resource, shutil, urllib.request
 import google.oauth2.credentials, google_auth_httplib2, httplib2
 from googleapiclient.discovery_cache import DISCOVERY_DOC_MAX_AGE
 from googleapiclient.discovery import build_from_document
@@ -42,11 +42,14 @@ for number, url in enumerate(urls):
         file.flush()
         media = MediaFileUpload(file.name, mimetype="video/mp4", resumable=True)
         request = drive.files().create(
-            body={"name": f"naive-{number}", "parents": [folder]}, media_body=media, supportsAllDrives=True, fields="id"
+            body={"name": f"naive-{number}", "parents": [folder]}, media_body=media, supportsAllDrives=True,
+            fields="id,md5Checksum"
         )
         answer = None
         while answer is None:
             _, answer = request.next_chunk()
+        file.seek(0)
+        assert hashlib.file_digest(file, "md5").hexdigest() == answer["md5Checksum"]
 print(json.dumps({"seconds": time.perf_counter() - began, "cpu_s": used() - before}))
 """
 
@@ -110,7 +113,7 @@ def has_rclone() -> bool:
 
 
 def naive(drive: str, token: str, folder: str, urls: Sequence[str]) -> Spent:
-    """Download into a temporary file, upload with Google's client."""
+    """Download into a temporary file, upload with Google's client, compare the MD5."""
     ran = subprocess.run(
         [sys.executable, "-c", _NAIVE, drive, token, folder, *urls], capture_output=True, text=True, check=True
     )
