@@ -1,4 +1,4 @@
-"""All benchmarks, one after the other, each in a process of its own: ``python -m benchmarks``, 40 minutes."""
+"""All benchmarks, one after the other, each in a process of its own: ``python -m benchmarks``, 50 minutes."""
 
 import argparse
 import subprocess
@@ -32,6 +32,8 @@ def _commands(nab: Path | None, *, is_quick: bool) -> list[list[str]]:
         "learning",
         "scenarios",
         "consistency",
+        "media",
+        "media_kills",
         "media_queue",
     )
     return [*real, *([name, *quick] for name in names), ["scrape", *(["--targets", "100"] if is_quick else [])]]
