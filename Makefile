@@ -46,7 +46,7 @@ check: $(DEV) ## all that CI does: format, lint, types, import contracts, SQL li
 	@$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: bench
-bench: $(DEV) ## the measured comparisons, as tables (half an hour)
+bench: $(DEV) ## the measured comparisons, as tables (50 minutes)
 	@$(BIN)/python -m benchmarks
 
 .PHONY: golden

@@ -80,7 +80,8 @@ class Report:
         claimed_items: that it took on.
         copies: by verdict.
         adopted_copies: of the verified ones those that were in the vault already.
-        saved_bytes: of verified copies. ``sent_bytes``: over the line, with what was sent in vain.
+        saved_in: bytes of verified copies, by vault. ``sent_bytes``: over the line, with what was sent in vain.
+        safe_bytes: of files of which every copy that was due is verified.
         closed: vaults that take nothing for now, with the reason.
         problems: copies that were not made; at most as many as a person reads.
         ticks: the course of the run, about one a second.
@@ -92,7 +93,8 @@ class Report:
     claimed_items: int = 0
     copies: Counter[str] = field(default_factory=Counter)
     adopted_copies: int = 0
-    saved_bytes: int = 0
+    saved_in: Counter[str] = field(default_factory=Counter)
+    safe_bytes: int = 0
     sent_bytes: int = 0
     seconds: float = 0.0
     closed: dict[str, str] = field(default_factory=dict)
@@ -101,18 +103,27 @@ class Report:
 
     def add(self, item: MediaItem, results: Sequence[Result]) -> None:
         """Count what came of one item."""
+        if results and all(result.verdict == "verified" for result in results):
+            self.safe_bytes += results[0].size_bytes or 0
         for result in results:
             self.copies[result.verdict] += 1
             if result.verdict == "verified":
                 self.adopted_copies += result.is_adopted
-                self.saved_bytes += result.size_bytes or 0
+                self.saved_in[result.claim.vault] += result.size_bytes or 0
             elif result.problem and len(self.problems) < _MOST_PROBLEMS:
                 self.problems.append(Problem.of(item, result))
 
     def numbers(self) -> dict[str, object]:
         """What it says, for a program."""
-        plain = {name: getattr(self, name) for name in self.__slots__ if name not in ("copies", "problems", "ticks")}
-        return plain | {"copies": dict(self.copies), "problems": [asdict(problem) for problem in self.problems]}
+        odd = ("copies", "saved_in", "problems", "ticks")
+        plain = {name: getattr(self, name) for name in self.__slots__ if name not in odd}
+        counted = {"copies": dict(self.copies), "saved_in": dict(self.saved_in), "saved_bytes": self.saved_bytes}
+        return plain | counted | {"problems": [asdict(problem) for problem in self.problems]}
+
+    @property
+    def saved_bytes(self) -> int:
+        """Of verified copies, all vaults together."""
+        return self.saved_in.total()
 
     @property
     def rate_mb_s(self) -> float:
@@ -122,10 +133,10 @@ class Report:
     def progress(self, seconds: float, items: int) -> str:
         """One line: how far it is, how fast, how long it may take."""
         rate = self.sent_bytes / seconds if seconds > 0 else 0.0
-        left = max(self.due_bytes - self.saved_bytes, 0)
+        left = max(self.due_bytes - self.safe_bytes, 0)
         eta = f", about {duration(left / rate)} left" if rate and left else ""
         return (
-            f"{items:,} of {self.due_items:,} files, {megabytes(self.saved_bytes)} of {megabytes(self.due_bytes)} "
+            f"{items:,} of {self.due_items:,} files, {megabytes(self.safe_bytes)} of {megabytes(self.due_bytes)} "
             f"safe, {rate / _MB:.1f} MB/s{eta}"
         )
 

@@ -96,6 +96,8 @@ class _Run:
                 self._close(error)
             except TransientError as error:
                 self._close(VaultClosedError(label, str(error), by="away"))
+            except HoldfastError as error:
+                self._close(VaultClosedError(label, str(error), by="settings"))
             else:
                 self._usable.append(label)
                 self._queue.note_space(label, space)
@@ -193,7 +195,7 @@ class _Run:
             self._workers.give(replace(work, claims=claims))
 
     def _full(self, label: str, size: int) -> VaultClosedError:
-        needed = max(self.report.due_bytes - self.report.saved_bytes, size) - max(self._room[label], 0)
+        needed = max(self.report.due_bytes - self.report.saved_in[label], size) - max(self._room[label], 0)
         return VaultClosedError(
             label,
             f"{label}: no room: {megabytes(needed)} are missing for what waits. Make room, empty its bin, or give it "
@@ -226,11 +228,15 @@ class _Run:
         label = error.vault
         if label in self.report.closed:
             return
-        self.report.closed[label] = str(error)
+        reason = str(error)
+        waiting = self.report.due_bytes - self.report.saved_in[label]
+        if error.by == "quota" and error.needed_bytes is None and waiting > 0:
+            reason += f" ({megabytes(waiting)} wait for room)"
+        self.report.closed[label] = reason
         if label in self._usable:
             self._usable.remove(label)
-        self._queue.close_vault(label, by=error.by, reason=str(error), reopens_in=error.reopens_in)
-        self._say(f"{label} takes nothing for now: {error}")
+        self._queue.close_vault(label, by=error.by, reason=reason, reopens_in=error.reopens_in)
+        self._say(f"{label} takes nothing for now: {reason}")
 
     def _keep_up(self) -> None:
         now_s = time.monotonic()

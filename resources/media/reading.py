@@ -44,8 +44,26 @@ class Reading:
         etag, content_type: as the origin says.
     """
 
-    def __init__(self, open_at: Open, name: str, *, stop: threading.Event, backoff: Backoff = _BACKOFF) -> None:
+    def __init__(
+        self,
+        open_at: Open,
+        name: str,
+        *,
+        stop: threading.Event,
+        backoff: Backoff = _BACKOFF,
+        slow_after_s: float = _SLOW_S,
+    ) -> None:
+        """Opens nothing yet.
+
+        Args:
+            open_at: opens the file from an offset on.
+            name: of the file, for messages.
+            stop: set when the run ends.
+            backoff: how often a line that breaks is opened anew.
+            slow_after_s: a link that gives less than 64 KiB in so many seconds is too slow.
+        """
         self._open_at = open_at
+        self._slow_after_s = slow_after_s
         self._name = name
         self._stop = stop
         self._backoff = backoff
@@ -99,7 +117,7 @@ class Reading:
         count = self._answer.readinto(buffer)
         self._waited_s += time.monotonic() - began_s
         self._since_slow += count
-        if self._waited_s > _SLOW_S:
+        if self._waited_s > self._slow_after_s:
             if self._since_slow < _SLOW_BYTES:
                 raise TransientError(f"{self._name}: only {self._since_slow:,} bytes came in {self._waited_s:.0f} s")
             self._waited_s, self._since_slow = 0.0, 0

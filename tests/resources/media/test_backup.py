@@ -218,7 +218,7 @@ def test_a_full_vault_stops_alone_says_how_much_is_missing_and_goes_on_when_ther
     assert list(report.closed) == ["drive"]
     for item in items:
         assert everywhere.states()[item] == {"drive": "pending", "s3": "verified", "folder": "verified"}
-    assert any("takes nothing for now" in line for line in everywhere.said)
+    assert any("takes nothing for now" in line and "MB wait for room" in line for line in everywhere.said), everywhere.said
     drive.set(clear_faults=True)
     assert everywhere.run().copies == {"verified": 4}
     everywhere.assert_safe()
