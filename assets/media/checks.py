@@ -21,7 +21,10 @@ BACKUP: Final = dg.AssetKey("media_backup")
 
 @dg.asset_check(asset=BACKUP)
 def nothing_expires_unsaved(postgres: PostgresResource) -> dg.AssetCheckResult:
-    """No file whose link dies within 24 hours, or has died, lacks a copy that is asked for."""
+    """No file whose link dies within 24 hours, or has died, lacks a copy that is asked for.
+
+    A file that was found in the last 15 minutes is on its way: it counts only when its link has died or a copy failed.
+    """
     with postgres.client().transaction() as db:
         found = at_risk(db)
     waiting = sum(one.state != "failed" for one in found)

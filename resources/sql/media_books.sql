@@ -273,7 +273,8 @@ from public.backup_status_summary
 order by array_position(array['upscale', 'regular', 'images'], media_class), status;
 
 -- name: at_risk
--- Copies that are not there while their link dies within a day, or has died: the earliest deadline first.
+-- Copies that are not there while their link dies within a day, or has died: the earliest deadline first. One that was
+-- found a moment ago is on its way.
 -- Returns: item_id, class, source, vault, state, deadline, problem, remedy, and how many there are in all.
 select
     c.item_id,
@@ -289,6 +290,7 @@ from holdfast.media_copies as c
 inner join holdfast.media_items as i on i.item_id = c.item_id
 where c.is_required and c.state in ('pending', 'leased', 'uploading', 'failed')
     and c.deadline_at <= now() + interval '24 hours'
+    and (c.state = 'failed' or c.deadline_at <= now() or i.found_at <= now() - interval '15 minutes')
 order by c.deadline_at, c.item_id, c.vault
 limit %(most)s;
 

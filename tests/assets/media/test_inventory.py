@@ -143,6 +143,10 @@ def test_what_expires_unsaved_is_an_error_until_it_is_saved(deployment: MediaDep
     deployment.video(1, expires_in=timedelta(hours=20))
     deployment.video(2, expires_in=-timedelta(hours=1))
     deployment.video(3, expires_in=timedelta(hours=30))
+    fresh = after_a_backup(deployment)["nothing_expires_unsaved"]
+    # What was found a moment ago is on its way; a link that is past its deadline cannot wait.
+    assert (fresh.description or "").startswith("1 copies: gen_videos/00000000-0000-0000-0000-000000000002 (regular), ")
+    deployment.books.run("update holdfast.media_items set found_at = found_at - interval '16 minutes'")
     check = after_a_backup(deployment)["nothing_expires_unsaved"]
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
     assert (check.description or "").startswith("2 copies: gen_videos/00000000-0000-0000-0000-000000000002 (regular), ")
