@@ -50,6 +50,15 @@ class Judge:
             self._thread.start()
         self._blocks.put(block)
 
+    def check(self) -> None:
+        """Nothing, as long as there is nothing wrong with what was judged so far.
+
+        Raises:
+            ImplausibleFileError: there is; the rest need not be read.
+        """
+        if self._error:
+            raise self._error
+
     def verdict(self) -> tuple[bytes, str]:
         """Digest and content type of the whole file.
 

@@ -31,7 +31,12 @@ class Pump:
         """
         filled = first
         while True:
-            is_last, ahead = self._ahead(filled)
+            try:
+                self._judge.check()
+                is_last, ahead = self._ahead(filled)
+            except HoldfastError:
+                self._buffers.give_back(filled[0])
+                raise
             block = self._block(filled, len(sinks))
             digests = self._end(block, len(sinks)) if is_last else None
             for sink in sinks:

@@ -99,12 +99,13 @@ class Round:
             is_all = count == reading.length or (reading.length is None and count < len(buffer))
             if is_all:
                 self._put_whole(judge, memoryview(buffer)[:count], looks=looks)
+            only_hashes = looks and not is_all and bool(reading.length and self._lookalikes(reading.length))
         except HoldfastError:
             buffers.give_back(buffer)
             raise
         if not self._open:
             buffers.give_back(buffer)
-        elif looks and not is_all and reading.length and self._lookalikes(reading.length):
+        elif only_hashes:
             self._adopt(Pump(reading, judge, buffers).run((buffer, count), []), judge.content_type)
             self.anew += [(attempt, None) for attempt in self._open.values()]
         else:

@@ -181,6 +181,15 @@ def test_a_line_that_breaks_in_the_middle_is_taken_up_again_in_the_middle(at_fol
     assert (first, second) == ("", f"bytes={20 * MB}-")
 
 
+def test_files_that_break_again_and_again_do_not_wear_a_worker_out(at_folder: Place) -> None:
+    for number in range(5):
+        at_folder.file(film(20 * MB, number), cut_at=18 * MB, is_chunked=True, ranges=False)
+    good = at_folder.file(film(20 * MB, 9), is_chunked=True)
+    report = at_folder.run(workers=1)
+    assert report.copies == {"again": 5, "verified": 1}
+    at_folder.assert_safe(good)
+
+
 @pytest.mark.parametrize("etag", ['"1"', ""])
 def test_an_origin_without_ranges_is_read_again_where_it_vouches_for_the_file(at_folder: Place, etag: str) -> None:
     item = at_folder.file(film(20 * MB), cut_at=12 * MB, faults=1, ranges=False)
@@ -218,7 +227,9 @@ def test_a_full_vault_stops_alone_says_how_much_is_missing_and_goes_on_when_ther
     assert list(report.closed) == ["drive"]
     for item in items:
         assert everywhere.states()[item] == {"drive": "pending", "s3": "verified", "folder": "verified"}
-    assert any("takes nothing for now" in line and "MB wait for room" in line for line in everywhere.said), everywhere.said
+    assert any("takes nothing for now" in line and "MB wait for room" in line for line in everywhere.said), (
+        everywhere.said
+    )
     drive.set(clear_faults=True)
     assert everywhere.run().copies == {"verified": 4}
     everywhere.assert_safe()
