@@ -156,6 +156,8 @@ class Report:
         }
         rest = [f"{self.copies[verdict]:,} {words}." for verdict, words in told.items() if self.copies[verdict]]
         closed = [f"{vault} takes nothing for now: {why}" for vault, why in self.closed.items()]
+        if not self.claimed_items:
+            head = "Nothing was due."
         return [head, *rest, *closed, *(str(problem) for problem in self.problems)]
 
 

@@ -10,6 +10,8 @@ from tests.holdfast.media.test_verdicts import CLAIM
 
 def test_a_report_counts_what_transfers_say() -> None:
     report = Report(media_class="upscale", due_items=4, due_bytes=4_000_000)
+    assert report.lines() == ["Nothing was due."]
+    report.claimed_items = 3
     report.add(item(), [Result(claim=CLAIM, verdict="verified", size_bytes=1_000_000)])
     report.add(item(), [Result(claim=CLAIM, verdict="verified", size_bytes=500_000, is_adopted=True)])
     report.add(item("9"), [Result(claim=CLAIM, verdict="again", problem="cut off", remedy="wait")])
