@@ -9,7 +9,7 @@ from typing import Final, Protocol, Self
 
 from holdfast.errors import ChangedError, StoppedError, ThrottledError, TransientError
 from holdfast.media.items import MediaItem, printable_url
-from holdfast.media.vaults import MediaVault
+from holdfast.media.vaults import Content, MediaVault
 from holdfast.media.work import Elsewhere
 from holdfast.retries import Backoff
 from resources.web.origin import Origin
@@ -162,15 +162,15 @@ class Reading:
 class _FromVault:
     """A copy in a vault as an answer."""
 
-    content: object
+    content: Content
     offset: int
     length: int | None
     etag: str
     content_type: str
 
     def readinto(self, buffer: memoryview) -> int:
-        count: int = self.content.readinto(buffer)  # type: ignore[attr-defined]
-        return count
+        """What has come; 0 at the end."""
+        return self.content.readinto(buffer)
 
 
 def read_link(origin: Origin, item: MediaItem, stop: threading.Event) -> Reading:

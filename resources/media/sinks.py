@@ -9,6 +9,7 @@ from holdfast.errors import AlreadyStoredError, HoldfastError, TransientError, U
 from holdfast.media.vaults import MediaVault, NewFile, Stored, Upload
 from holdfast.media.work import Claim
 from resources.media.blocks import Block
+from resources.media.mistakes import told
 from resources.media.waiting import Patience
 
 
@@ -71,7 +72,7 @@ class Sink:
         except HoldfastError as error:
             self.error = error
         except BaseException as error:  # noqa: BLE001  a mistake of ours must not hang the worker that waits
-            self.error = TransientError(f"{self.vault.label}: {type(error).__name__}: {error}")
+            self.error = TransientError(f"{self.vault.label}: {told(error)}")
         finally:
             if self.error:
                 self._drain()

@@ -11,6 +11,7 @@ from holdfast.errors import HoldfastError, TransientError, VaultClosedError
 from holdfast.media.vaults import MediaVault
 from holdfast.media.work import Claim, Result, Work
 from resources.media.blocks import Buffers
+from resources.media.mistakes import told
 from resources.media.placing import Placing
 from resources.media.rounds import Tools
 from resources.media.transfer import transfer
@@ -161,7 +162,7 @@ def _carry_out(tools: Tools, work: Work) -> list[Result]:
     try:
         return transfer(tools, work)
     except Exception as error:  # noqa: BLE001  one item that we have a mistake for must not stop the others
-        said = f"a mistake in Holdfast: {type(error).__name__} in item {work.item.item_id}"
+        said = told(error)
         remedy = "Please report it; the item is tried again"
         return [
             Result(claim=claim, verdict="again", problem=said, remedy=remedy, after=timedelta(minutes=10))
