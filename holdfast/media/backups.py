@@ -1,7 +1,7 @@
 """One run of a backup: what it is asked to do, and what came of it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Final
 
@@ -183,8 +183,3 @@ def duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
-def closed_by_room(needed: Mapping[str, int]) -> str:
-    """How much room is missing in which vault."""
-    return ", ".join(f"{vault} lacks {megabytes(count)}" for vault, count in needed.items())

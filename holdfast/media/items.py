@@ -11,9 +11,6 @@ State = Literal["pending", "leased", "uploading", "verified", "failed", "expired
 
 # Most valuable first: what costs most to make again.
 CLASSES: Final[tuple[MediaClass, ...]] = get_args(MediaClass)
-STATES: Final[tuple[State, ...]] = get_args(State)
-# What nobody works on any more by itself.
-ENDED: Final[frozenset[State]] = frozenset({"verified", "failed", "expired", "lost"})
 # A link lives at least this long (FAL, "File storage": a floor, not a date).
 LIFETIME: Final = timedelta(days=7)
 # What expires within this goes before everything else.

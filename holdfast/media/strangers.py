@@ -46,7 +46,8 @@ def described(head: bytes) -> str:
 def is_drawing(head: bytes) -> bool:
     """Whether its first tag says that it is an SVG."""
     body = head.removeprefix(b"\xef\xbb\xbf")
-    return re.match(rb"<(?:svg:)?svg\b", body[PROLOG.match(body).end() :]) is not None  # type: ignore[union-attr]
+    prolog = PROLOG.match(body)
+    return bool(prolog and re.match(rb"<(?:svg:)?svg\b", body[prolog.end() :]))
 
 
 def _text(head: bytes) -> str:
